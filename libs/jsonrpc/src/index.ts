@@ -1,0 +1,14 @@
+export { DEFAULT_PATH, RpcContext, RpcGateway, RpcMethod, RpcParams, type RpcGatewayOptions } from './decorators.js';
+export type { RpcErrorDescription, RpcErrorMapper } from './error-reporter.js';
+export { JsonRpcWsAdapter } from './json-rpc-ws-adapter.js';
+export { JsonRpcModule } from './json-rpc.module.js';
+export type { JsonSchema, RpcMethodError, RpcMethodOptions } from './metadata.js';
+export type { OpenRpcDocument, OpenRpcMethod, OpenRpcParam } from './openrpc/document.js';
+export { OpenRpcModule, type OpenRpcModuleOptions } from './openrpc/openrpc.module.js';
+export { OpenRpcService, type OpenRpcContribution, type OpenRpcDraft } from './openrpc/openrpc.service.js';
+export type { JsonRpcWsOptions, RpcVerdict } from './options.js';
+export { RpcCall, type RpcAbortReason, type RpcId } from './rpc-call.js';
+export { RpcConnection, RpcConnectionClosedError, type RpcClose } from './rpc-connection.js';
+export { invalidParams, RpcError, RpcErrorCode, type RpcErrorData, type RpcViolation } from './rpc-error.js';
+export { violationsOf } from './params.pipe.js';
+export { rpcConnectionOf } from './ws-connection.js';
