@@ -1,0 +1,150 @@
+package main
+
+import (
+	"encoding/binary"
+	"runtime/debug"
+	"sync"
+)
+
+// maxExchanges bounds the requests that run at once. One more is answered busy, by the reader itself.
+const maxExchanges = 256
+
+// connection is the life of one server's attachment, from its HELLO to the next one or to the end of stdin.
+type connection struct {
+	agent *agent
+
+	mu        sync.Mutex
+	exchanges map[uint32]*exchange
+}
+
+func (c *connection) post(whole []byte) { c.agent.writer.post(c, whole) }
+
+func (c *connection) refuse(id uint32, err error) {
+	c.post(encodeFrame(id, frameResponse, errorHead(err), nil, true))
+}
+
+func (c *connection) find(id uint32) *exchange {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.exchanges[id]
+}
+
+func (c *connection) forget(id uint32) {
+	c.mu.Lock()
+	delete(c.exchanges, id)
+	c.mu.Unlock()
+}
+
+// end ends every exchange that is still open, as PROTOCOL.md says under Disconnect.
+func (c *connection) end() {
+	c.mu.Lock()
+	open := c.exchanges
+	c.exchanges = map[uint32]*exchange{}
+	c.mu.Unlock()
+	for _, ex := range open {
+		ex.cancel(errDisconnected)
+	}
+}
+
+// serve reads frames until stdin ends. Nothing that it calls waits for anybody: a server that is slow, or a sandbox
+// that is full, must not keep it from the next frame.
+func (a *agent) serve(reader *frameReader) error {
+	conn := &connection{agent: a, exchanges: map[uint32]*exchange{}}
+	defer func() { conn.end() }()
+	for {
+		f, err := reader.next()
+		if err != nil {
+			return err
+		}
+		if !f.first && f.kind != frameHello {
+			conn.receive(f)
+			continue
+		}
+		// A preamble and a HELLO belong together; one without the other is no connection.
+		opening, ok := a.greet(f)
+		if !ok {
+			reader.tear()
+			continue
+		}
+		conn.end()
+		conn = &connection{agent: a, exchanges: map[uint32]*exchange{}}
+		a.writer.replace(conn, opening)
+	}
+}
+
+func (c *connection) receive(f frame) {
+	switch f.kind {
+	case frameRequest:
+		c.request(f)
+	case frameData:
+		if ex := c.find(f.id); ex != nil {
+			ex.receive(f)
+		}
+	case frameCredit:
+		if ex := c.find(f.id); ex != nil && len(f.payload) >= 4 {
+			ex.addCredit(binary.LittleEndian.Uint32(f.payload))
+		}
+	case frameCancel:
+		if ex := c.find(f.id); ex != nil {
+			head, _ := decodeHead[struct{ Reason string }](f.head)
+			if head.Reason == "disconnected" {
+				ex.cancel(errDisconnected)
+			} else {
+				ex.cancel(errCancelled)
+			}
+		}
+	case frameResponse, frameEvent:
+	default:
+		c.refuse(f.id, fail("unknown_type", "frames of type %d are unknown to this agent", f.kind))
+	}
+}
+
+func (c *connection) request(f frame) {
+	head, err := decodeHead[struct{ Method, ProcessID string }](f.head)
+	if err != nil {
+		c.refuse(f.id, err)
+		return
+	}
+	if head.Method == "ping" {
+		c.post(encodeFrame(f.id, frameResponse, emptyObject, nil, true))
+		return
+	}
+	method, ok := methods[head.Method]
+	if !ok {
+		c.refuse(f.id, fail("unknown_method", "this agent has no method %q", shorten(head.Method, 64)))
+		return
+	}
+	c.mu.Lock()
+	if c.exchanges[f.id] != nil {
+		c.mu.Unlock()
+		// Not answered: an answer under this id would end the exchange that has it.
+		return
+	}
+	if len(c.exchanges) >= maxExchanges {
+		c.mu.Unlock()
+		c.refuse(f.id, fail("busy", "%d requests are running already", maxExchanges))
+		return
+	}
+	ex := newExchange(c, f)
+	c.exchanges[f.id] = ex
+	c.mu.Unlock()
+	c.agent.serial++
+	ex.serial = c.agent.serial
+	if head.Method == "write" {
+		c.agent.queueWrite(ex, head.ProcessID)
+	}
+	go ex.perform(method, f.head)
+}
+
+// perform answers a request. A fault of ours in one must not end PID 1, and with it the sandbox.
+func (ex *exchange) perform(method handler, head []byte) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			reportFault(fault, debug.Stack())
+			ex.answerError(fail("internal", "the agent met a fault of its own"))
+		}
+	}()
+	if err := method(ex.conn.agent, ex, head); err != nil {
+		ex.answerError(err)
+	}
+}

@@ -1,0 +1,3 @@
+module codebeaker/agent
+
+go 1.21

@@ -1,0 +1,274 @@
+package main
+
+import (
+	"sync"
+	"sync/atomic"
+)
+
+const (
+	streamStdout = 1
+	streamStderr = 2
+
+	defaultKeepBytes = 4 << 20
+	// chunkOverhead is what a chunk costs besides its bytes, so that single bytes do not fill the memory.
+	chunkOverhead = 160
+	// crowdedBytes is how much of a run's output waits for its reader when all rings together are full.
+	crowdedBytes = 256 << 10
+	// knownDrops is of how many dropped chunks the place is remembered, to tell a late reader what it misses.
+	knownDrops = 1024
+)
+
+// ringBytes is what all rings hold, maxRingBytes what they may. The latter is set once, at the start.
+var (
+	ringBytes    atomic.Int64
+	maxRingBytes int64 = 64 << 20
+)
+
+type chunk struct {
+	stream byte
+	seq    uint64
+	offset uint64 // its place in its stream
+	before uint64 // bytes of all chunks before it
+	data   []byte
+}
+
+func (c *chunk) cost() int { return len(c.data) + chunkOverhead }
+
+// output is what a command has written and is still kept.
+//
+// A `start` is never held up: the oldest falls out. A `run` is: append waits until its reader has sent enough, and
+// nothing falls out. Readers hold chunks while they send them, which the garbage collector allows: a chunk's bytes
+// are never used again.
+type output struct {
+	lossless bool
+	keep     int
+	reclaim  func() bool // frees the ring of somebody who needs it less
+
+	mu        sync.Mutex
+	room      sync.Cond
+	chunks    []*chunk
+	bytes     int
+	nextSeq   uint64
+	total     uint64 // bytes of all chunks ever
+	dropped   []dropMark
+	readers   []*outputReader
+	closed    bool
+	abandoned bool
+
+	streams   [3]streamCount
+	truncated bool
+}
+
+type streamCount struct {
+	produced  uint64 // by the program
+	forwarded uint64 // into chunks
+}
+
+type dropMark struct{ seq, before uint64 }
+
+func newOutput(lossless bool, keep int, reclaim func() bool) *output {
+	o := &output{lossless: lossless, keep: keep, reclaim: reclaim}
+	o.room.L = &o.mu
+	return o
+}
+
+// append takes data over as a new chunk.
+func (o *output) append(stream byte, data []byte) {
+	for ringBytes.Load() > maxRingBytes && o.reclaim() {
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.lossless {
+		for !o.abandoned && o.bytes > 0 && o.bytes+len(data) > o.allowed() {
+			o.room.Wait()
+		}
+	}
+	c := &chunk{stream: stream, seq: o.nextSeq, offset: o.streams[stream].forwarded, before: o.total, data: data}
+	o.nextSeq++
+	o.total += uint64(len(data))
+	o.streams[stream].forwarded += uint64(len(data))
+	o.chunks = append(o.chunks, c)
+	o.account(c.cost())
+	if o.abandoned {
+		o.dropTo(len(o.chunks))
+	} else if !o.lossless {
+		for len(o.chunks) > 1 && o.bytes > o.allowed() {
+			o.dropTo(1)
+		}
+	}
+	o.wakeReaders()
+}
+
+// allowed is called with mu held.
+func (o *output) allowed() int {
+	if ringBytes.Load() > maxRingBytes {
+		return min(o.keep, crowdedBytes)
+	}
+	return o.keep
+}
+
+func (o *output) account(n int) {
+	o.bytes += n
+	ringBytes.Add(int64(n))
+}
+
+// dropTo drops the first n chunks. It is called with mu held.
+func (o *output) dropTo(n int) {
+	for _, c := range o.chunks[:n] {
+		o.account(-c.cost())
+		o.dropped = append(o.dropped, dropMark{c.seq, c.before})
+	}
+	clear(o.chunks[:n])
+	o.chunks = o.chunks[n:]
+	if len(o.dropped) > 2*knownDrops {
+		o.dropped = append([]dropMark(nil), o.dropped[len(o.dropped)-knownDrops:]...)
+	}
+}
+
+// firstSeq is called with mu held.
+func (o *output) firstSeq() uint64 { return o.nextSeq - uint64(len(o.chunks)) }
+
+func (o *output) span() (first, next uint64) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.firstSeq(), o.nextSeq
+}
+
+func (o *output) produced() (produced [3]uint64, truncated bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for i, stream := range o.streams {
+		produced[i] = stream.produced
+	}
+	return produced, o.truncated
+}
+
+func (o *output) holds() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return len(o.chunks) > 0
+}
+
+func (o *output) discard() {
+	o.mu.Lock()
+	o.dropTo(len(o.chunks))
+	o.mu.Unlock()
+}
+
+// abandon says that nobody will read what waits for its reader: the program is not held up any more.
+func (o *output) abandon() {
+	o.mu.Lock()
+	o.abandoned = true
+	o.truncated = o.truncated || len(o.chunks) > 0
+	o.dropTo(len(o.chunks))
+	o.room.Broadcast()
+	o.wakeReaders()
+	o.mu.Unlock()
+}
+
+func (o *output) close() {
+	o.mu.Lock()
+	o.closed = true
+	o.wakeReaders()
+	o.mu.Unlock()
+}
+
+func (o *output) wakeReaders() {
+	for _, r := range o.readers {
+		wake(r.came)
+	}
+}
+
+// outputReader is one place in an output.
+type outputReader struct {
+	output   *output
+	next     uint64 // seq
+	position uint64 // bytes of all chunks before next
+	owner    bool   // a run's own: what it has sent is dropped
+	came     chan struct{}
+}
+
+// read adds a reader that begins at seq.
+func (o *output) read(seq uint64, owner bool) (*outputReader, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if seq > o.nextSeq {
+		return nil, fail("bad_request", "the output has only come to %d yet", o.nextSeq)
+	}
+	r := &outputReader{output: o, next: seq, position: o.positionOf(seq), owner: owner, came: make(chan struct{}, 1)}
+	o.readers = append(o.readers, r)
+	return r, nil
+}
+
+// positionOf is called with mu held. For a chunk that was dropped so long ago that its place is forgotten it is the
+// first place that is known, and the gap is then told too small; the offsets in the data are right all the same.
+func (o *output) positionOf(seq uint64) uint64 {
+	first := o.firstSeq()
+	switch {
+	case seq == 0:
+		return 0
+	case seq == o.nextSeq:
+		return o.total
+	case seq >= first:
+		return o.chunks[seq-first].before
+	}
+	for _, mark := range o.dropped {
+		if mark.seq >= seq {
+			return mark.before
+		}
+	}
+	return o.total
+}
+
+func (r *outputReader) leave() {
+	o := r.output
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for i, other := range o.readers {
+		if other == r {
+			o.readers = append(o.readers[:i:i], o.readers[i+1:]...)
+			return
+		}
+	}
+}
+
+type gap struct {
+	Event        string `json:"event"`
+	DroppedBytes uint64 `json:"droppedBytes"`
+	NextSeq      uint64 `json:"nextSeq"`
+}
+
+// advance returns what comes next: a chunk, or what was missed before the next one, or that all is read, or nothing yet.
+func (r *outputReader) advance() (c *chunk, missed *gap, all bool) {
+	o := r.output
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	first := o.firstSeq()
+	if r.next < first {
+		at := o.total
+		if len(o.chunks) > 0 {
+			at = o.chunks[0].before
+		}
+		missed = &gap{Event: "gap", DroppedBytes: at - r.position, NextSeq: first}
+		r.next, r.position = first, at
+		return nil, missed, false
+	}
+	if r.next == o.nextSeq {
+		return nil, nil, o.closed
+	}
+	c = o.chunks[r.next-first]
+	r.next++
+	r.position += uint64(len(c.data))
+	return c, nil, false
+}
+
+// sent tells a run's output that its reader is done with all before next.
+func (r *outputReader) sent() {
+	o := r.output
+	o.mu.Lock()
+	if done := int(r.next - o.firstSeq()); done > 0 {
+		o.dropTo(min(done, len(o.chunks)))
+	}
+	o.room.Broadcast()
+	o.mu.Unlock()
+}

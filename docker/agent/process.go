@@ -1,0 +1,193 @@
+package main
+
+import (
+	"os"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// kinds of processes: a run belongs to its exchange, a started one to nobody.
+const (
+	kindRun   = "run"
+	kindStart = "start"
+)
+
+// How the agent itself ends a process.
+const (
+	endExited      = "exited"
+	endSignaled    = "signaled"
+	endTimedOut    = "timed_out"
+	endCPU         = "cpu_exceeded"
+	endMemory      = "out_of_memory"
+	endOutput      = "output_limit"
+	endCancelled   = "cancelled"
+	endKilled      = "killed"
+	endSpawnFailed = "spawn_failed"
+)
+
+// process is a command: its leader, which the agent forked, and whatever that starts, all of it marked by group.
+// It lives as long as the table keeps it, whoever started it and whoever listens.
+type process struct {
+	agent     *agent
+	id        string
+	kind      string
+	args      []string
+	group     uint32
+	pid       int
+	startedAt time.Time
+	oomBefore int64
+	output    *output
+	input     *input
+	terminal  *os.File // the controlling side of its terminal, if it has one
+	sources   []*os.File
+
+	inputSpent   bool  // there is nothing to pass on to it
+	outputLimit  int64 // of both streams; below 0 none
+	forwardBytes int64 // of each stream; below 0 all
+
+	mu      sync.Mutex
+	reaped  bool // from here on pid may be anybody's
+	exitAt  time.Time
+	status  syscall.WaitStatus
+	usage   syscall.Rusage
+	intent  string // the end that the agent decided on, before it killed
+	killed9 bool   // somebody sent SIGKILL by `signal`
+	orphans orphanUsage
+	reached map[int]bool // processes that a sweep has killed, the leader not among them
+	immune  int          // how many it could not kill
+	cutOff  bool         // output was given up
+
+	overLimit bool
+	end       *processEnd
+
+	sweeping sync.Mutex
+	timers   []*time.Timer
+
+	exited  chan struct{} // the leader was reaped
+	swept   chan struct{} // and nothing else of the command is left
+	drained chan struct{} // its output was read to the end
+	over    chan struct{} // all three, and end is set
+}
+
+// orphanUsage is what processes had used that the agent reaped in place of their parents.
+type orphanUsage struct {
+	cpu         time.Duration
+	maxRssBytes int64
+}
+
+func newProcess(a *agent, request *processRequest, kind string) *process {
+	return &process{
+		agent: a, id: request.ProcessID, kind: kind, args: request.Args,
+		reached: map[int]bool{},
+		exited:  make(chan struct{}), swept: make(chan struct{}), drained: make(chan struct{}), over: make(chan struct{}),
+	}
+}
+
+// reap takes the leader, which is a zombie, out of the kernel's table. Signals are sent under the same lock and not
+// after it, because the next process may be given the same number.
+func (p *process) reap() {
+	p.mu.Lock()
+	err := reapChild(p.pid, &p.status, &p.usage)
+	p.reaped = true
+	p.exitAt = time.Now()
+	p.mu.Unlock()
+	if err != nil {
+		logf("waiting for process %d: %s", p.pid, err)
+	}
+	close(p.exited)
+}
+
+func (p *process) addOrphan(usage *syscall.Rusage) {
+	p.mu.Lock()
+	p.orphans.cpu += cpuOf(usage)
+	p.orphans.maxRssBytes = max(p.orphans.maxRssBytes, usage.Maxrss*1024)
+	p.mu.Unlock()
+}
+
+func cpuOf(usage *syscall.Rusage) time.Duration {
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+}
+
+// signal sends to the leader or its process group. The group's number is the leader's, and cannot be another's as long
+// as the leader is not reaped.
+func (p *process) signal(signal syscall.Signal, group bool) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.reaped {
+		return fail("process_ended", "the process %s has ended", p.id)
+	}
+	if signal == syscall.SIGKILL {
+		p.killed9 = true
+	}
+	return rawKill(p.pid, signal, group)
+}
+
+func rawKill(pid int, signal syscall.Signal, group bool) error {
+	if group {
+		pid = -pid
+	}
+	// Raw: kill does not wait for anything, and so needs no thread of its own.
+	_, _, errno := syscall.RawSyscall(syscall.SYS_KILL, uintptr(pid), uintptr(signal), 0)
+	return errnoOrNil(errno)
+}
+
+// stop kills the command for a reason, which is kept if it is the first and the leader still lives. It returns when
+// nothing of it is left, or cannot be killed.
+func (p *process) stop(reason string) {
+	p.mu.Lock()
+	if !p.reaped {
+		if p.intent == "" {
+			p.intent = reason
+		}
+		// The leader first: a shell whose child was killed before it would tell of that by an exit code of its own.
+		rawKill(p.pid, syscall.SIGKILL, false)
+	}
+	p.mu.Unlock()
+	p.sweep(true)
+}
+
+// exceeded notes that the command wrote more than it may, and returns true the first time. That is beyond doubt, so it
+// stands even when the leader has ended since.
+func (p *process) exceeded() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	first := !p.overLimit
+	p.overLimit = true
+	if p.intent == "" || p.reaped {
+		p.intent = endOutput
+	}
+	return first
+}
+
+// supervise leads the command from the end of its leader to its own.
+func (p *process) supervise() {
+	<-p.exited
+	for _, timer := range p.timers {
+		timer.Stop()
+	}
+	p.sweep(false)
+	close(p.swept)
+	p.input.shut()
+	// All that could write has been killed: if the end of the output does not come now, somebody else holds the pipe.
+	for _, source := range p.sources {
+		source.SetReadDeadline(time.Now().Add(heldPipeWait))
+	}
+	<-p.drained
+	for _, source := range p.sources {
+		source.Close()
+	}
+	end := p.composeEnd()
+	p.mu.Lock()
+	p.end = end
+	p.mu.Unlock()
+	p.agent.table.ended(p)
+	p.output.close()
+	close(p.over)
+}
+
+func (p *process) ended() *processEnd {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.end
+}

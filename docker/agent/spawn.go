@@ -1,0 +1,257 @@
+package main
+
+import (
+	"errors"
+	"os"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+const (
+	// defaultPath is where programs are looked for when the environment names no PATH.
+	defaultPath = "/usr/local/bin:/usr/bin:/bin"
+	// childOomScore makes the kernel take the commands before the agent when memory is full (proc_pid_oom_score_adj(5)).
+	childOomScore = "1000"
+)
+
+// spawnFailure is why a program never ran.
+type spawnFailure struct {
+	kind    string
+	errno   syscall.Errno
+	message string
+}
+
+func (f *spawnFailure) end(at time.Time) *processEnd {
+	end := &processEnd{EndReason: endSpawnFailed, StartedAt: isoTime(at), Kind: f.kind, Message: f.message}
+	if f.errno != 0 {
+		end.Errno = errnoName(f.errno)
+	}
+	return end
+}
+
+func (f *spawnFailure) asError() error {
+	e := fail("spawn_failed", "%s", f.message)
+	e.Kind = f.kind
+	if f.errno != 0 {
+		e.Errno = errnoName(f.errno)
+	}
+	return e
+}
+
+// plumbing is the descriptors of a start: the child's three, and ours.
+type plumbing struct {
+	child                  [3]int
+	input, output, errors  int
+	terminal               bool
+	inputSpent             bool // all of the input lies in the pipe, which has an end
+	closeChild, closeOwner []int
+}
+
+func (l *plumbing) close(fds []int) {
+	for _, fd := range fds {
+		syscall.Close(fd)
+	}
+}
+
+// spawn starts the program. Looking it up, making its pipes and forking all happen on one thread that has the sandbox
+// user's file system rights, without a hand-over in between: the pipes must belong to that user, or a program could not
+// open its own /dev/stdout.
+func (p *process) spawn(request *processRequest, first []byte, last bool) *spawnFailure {
+	environment, failure := encodeEnvironment(request)
+	if failure != nil {
+		return failure
+	}
+	p.oomBefore = p.agent.cgroup.oomKills()
+	table := p.agent.table
+	table.forking.Lock()
+	defer table.forking.Unlock()
+	lines := &plumbing{input: -1, output: -1, errors: -1}
+	err := onUserThread(func() error {
+		if failure = p.fork(request, environment, lines, first, last); failure == nil {
+			raiseOomScore(p.pid)
+		}
+		return nil
+	})
+	lines.close(lines.closeChild)
+	if err != nil {
+		failure = &spawnFailure{kind: "other", message: err.Error()}
+	}
+	if failure != nil {
+		lines.close(lines.closeOwner)
+		return failure
+	}
+	p.attachLines(lines)
+	table.register(p)
+	wake(table.childCame)
+	return nil
+}
+
+func (p *process) fork(request *processRequest, environment []string, lines *plumbing, first []byte, last bool) *spawnFailure {
+	path, failure := findProgram(request)
+	if failure != nil {
+		return failure
+	}
+	if failure := lines.lay(p.agent.null, request, first, last); failure != nil {
+		return failure
+	}
+	p.startedAt = time.Now()
+	pid, err := syscall.ForkExec(path, request.Args, &syscall.ProcAttr{
+		Dir:   request.Cwd,
+		Env:   environment,
+		Files: []uintptr{uintptr(lines.child[0]), uintptr(lines.child[1]), uintptr(lines.child[2])},
+		Sys: &syscall.SysProcAttr{
+			Credential: &syscall.Credential{Uid: sandboxUser, Gid: sandboxGroup, Groups: []uint32{p.group}},
+			Setsid:     true,
+			Setctty:    lines.terminal,
+		},
+	})
+	if err != nil {
+		return explainSpawn(err, request, path)
+	}
+	p.pid = pid
+	return nil
+}
+
+// lay makes the descriptors. All are close-on-exec from the start; the fork gives the child copies of its three.
+func (l *plumbing) lay(null int, request *processRequest, first []byte, last bool) *spawnFailure {
+	if request.Pty != nil {
+		master, slave, err := openTerminal(*request.Pty)
+		if err != nil {
+			return spawnError("pty_failed", err, "no terminal could be made")
+		}
+		l.terminal = true
+		l.child = [3]int{slave, slave, slave}
+		l.input, l.output = master, master
+		l.closeChild, l.closeOwner = []int{slave}, []int{master}
+		return nil
+	}
+	if err := l.layInput(null, request.Stdin == "open", first, last); err != nil {
+		return spawnError("resource_limit", err, "no pipe could be made")
+	}
+	for i, own := range []*int{&l.output, &l.errors} {
+		read, write, err := l.pipe()
+		if err != nil {
+			return spawnError("resource_limit", err, "no pipe could be made")
+		}
+		*own = read
+		l.child[1+i] = write
+		l.closeChild, l.closeOwner = append(l.closeChild, write), append(l.closeOwner, read)
+		if err := syscall.SetNonblock(read, true); err != nil {
+			return spawnError("other", err, "no pipe could be made")
+		}
+	}
+	return nil
+}
+
+func (l *plumbing) pipe() (read, write int, err error) {
+	var fds [2]int
+	err = syscall.Pipe2(fds[:], syscall.O_CLOEXEC)
+	return fds[0], fds[1], err
+}
+
+// layInput gives an input that is known whole, and fits, to the kernel before the program starts. A closed one is
+// /dev/null, which a program sees end at once.
+func (l *plumbing) layInput(null int, open bool, first []byte, last bool) error {
+	spent := !open || last && len(first) == 0
+	if spent && null >= 0 {
+		l.child[0] = null
+		l.inputSpent = true
+		return nil
+	}
+	read, write, err := l.pipe()
+	if err != nil {
+		return err
+	}
+	l.child[0] = read
+	l.closeChild, l.closeOwner = append(l.closeChild, read), append(l.closeOwner, write)
+	if err := syscall.SetNonblock(write, true); err != nil {
+		return err
+	}
+	l.input = write
+	if spent || last && len(first) <= pipeBytes {
+		n, err := 0, error(nil)
+		if !spent {
+			n, err = writePipe(write, first)
+		}
+		l.inputSpent = err == nil && (spent || n == len(first))
+		if l.inputSpent {
+			l.closeOwner = l.closeOwner[:0]
+			l.input = -1
+			return syscall.Close(write)
+		}
+		if n > 0 {
+			return errors.New("the pipe is smaller than the kernel says")
+		}
+	}
+	return nil
+}
+
+// attachLines makes files of the descriptors, for the network poller, and starts what reads them.
+func (p *process) attachLines(lines *plumbing) {
+	var inputFile *os.File
+	if lines.terminal {
+		p.terminal = os.NewFile(uintptr(lines.output), "terminal")
+		p.sources = []*os.File{p.terminal}
+		inputFile = p.terminal
+	} else {
+		if lines.input >= 0 {
+			inputFile = os.NewFile(uintptr(lines.input), "stdin")
+		}
+		p.sources = []*os.File{os.NewFile(uintptr(lines.output), "stdout"), os.NewFile(uintptr(lines.errors), "stderr")}
+	}
+	p.inputSpent = lines.inputSpent
+	p.input = newInput(inputFile, lines.terminal)
+	left := new(atomic.Int32)
+	left.Store(int32(len(p.sources)))
+	for i, source := range p.sources {
+		u := &pump{process: p, stream: byte(streamStdout + i), source: source, left: left}
+		go u.run()
+	}
+}
+
+func encodeEnvironment(request *processRequest) ([]string, *spawnFailure) {
+	bad := func(what string) *spawnFailure {
+		return &spawnFailure{kind: "bad_args", errno: syscall.EINVAL, message: what + " holds a zero byte"}
+	}
+	if len(request.Args) == 0 || request.Args[0] == "" {
+		return nil, &spawnFailure{kind: "bad_args", errno: syscall.EINVAL, message: "there is no program to run"}
+	}
+	for _, arg := range request.Args {
+		if strings.IndexByte(arg, 0) >= 0 {
+			return nil, bad("an argument")
+		}
+	}
+	if strings.IndexByte(request.Cwd, 0) >= 0 {
+		return nil, bad("the working directory")
+	}
+	environment := make([]string, 0, len(request.Env))
+	for name, value := range request.Env {
+		if strings.IndexByte(name, 0) >= 0 || strings.IndexByte(value, 0) >= 0 {
+			return nil, bad("the environment")
+		}
+		if name == "" || strings.IndexByte(name, '=') >= 0 {
+			return nil, &spawnFailure{kind: "bad_args", errno: syscall.EINVAL,
+				message: "the environment holds the name " + strconv.Quote(shorten(name, 80))}
+		}
+		environment = append(environment, name+"="+value)
+	}
+	return environment, nil
+}
+
+// raiseOomScore is best effort. The file belongs to the process's user, or to root where its program may not be read.
+func raiseOomScore(pid int) {
+	name := "/proc/" + strconv.Itoa(pid) + "/oom_score_adj"
+	fd, err := syscall.Open(name, syscall.O_WRONLY|syscall.O_CLOEXEC, 0)
+	if err == syscall.EACCES {
+		setFileUser(0, 0)
+		fd, err = syscall.Open(name, syscall.O_WRONLY|syscall.O_CLOEXEC, 0)
+	}
+	if err != nil {
+		return
+	}
+	syscall.Write(fd, []byte(childOomScore))
+	syscall.Close(fd)
+}

@@ -1,0 +1,6 @@
+package main
+
+const (
+	sysFstatat   = 79
+	sysRenameat2 = 276
+)

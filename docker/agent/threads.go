@@ -1,0 +1,47 @@
+package main
+
+import (
+	"runtime"
+	"sync"
+)
+
+// Go starts a thread when all of its own are within system calls, and ends the program when the kernel refuses it one.
+// A fork bomb fills the sandbox's pids limit, so from the start on there must be threads enough for ever. Idle ones
+// stay parked; Go never ends them. What can be within a system call at once:
+//
+//	2  running Go (agentProcessors)
+//	1  waiting for the network poller, 1 sysmon, 1 Go's template thread, 1 receiving signals
+//	1  waiting for children                                     (reap.go)
+//	6  in file systems as the sandbox user                      (userThreads)
+//	1  forking                                                  (spawn.go)
+//	8  reading and writing the programs' pipes                  (pipeThreads)
+//	1  reading /proc, 1 reading control groups                  (procfs.go, cgroup.go)
+//	2  reading and writing frames
+//
+// and some to spare.
+const (
+	agentProcessors = 2
+	agentThreads    = 32
+	pipeThreads     = 8
+)
+
+// makeThreads makes Go have agentThreads threads. Goroutines locked to their threads need one each; when all of them
+// have one, all let go.
+func makeThreads() {
+	var locked, left sync.WaitGroup
+	all := make(chan struct{})
+	locked.Add(agentThreads)
+	left.Add(agentThreads)
+	for i := 0; i < agentThreads; i++ {
+		go func() {
+			defer left.Done()
+			runtime.LockOSThread()
+			defer runtime.UnlockOSThread()
+			locked.Done()
+			<-all
+		}()
+	}
+	locked.Wait()
+	close(all)
+	left.Wait()
+}

@@ -1,0 +1,354 @@
+import { describe, expect, it, vi } from 'vitest';
+
+import { arrived, FakeAgent, isPending } from '../testing/fake-agent.js';
+import { AgentChannel, type AgentTransport } from './agent-channel.js';
+import { AgentError, ChannelLostError } from './agent-error.js';
+import { deferred } from './deferred.js';
+import { INITIAL_CREDIT_BYTES, MAX_DATA_BYTES } from './frames.js';
+
+const KIB_64 = 65_536;
+
+async function connected() {
+  const agent = new FakeAgent();
+  agent.on('hang', () => undefined);
+  const { channel } = await AgentChannel.open(agent.attach(), { resync: false, timeoutMs: 1_000 });
+  return { agent, channel };
+}
+
+/** Opens an exchange whose agent's side the test plays. */
+async function opened(options: Parameters<AgentChannel['exchange']>[2] = {}) {
+  const { agent, channel } = await connected();
+  const arriving = agent.next('hang');
+  const exchange = channel.exchange('hang', {}, options);
+  return { agent, channel, exchange, theirs: await arriving };
+}
+
+describe('sending data', () => {
+  it('sends what the agent has room for, and the rest as it grants', async () => {
+    const { agent, exchange, theirs } = await opened({ end: false });
+    theirs.grantsAtOnce = false;
+    const writing = exchange.write(Buffer.alloc(INITIAL_CREDIT_BYTES + 1_000));
+
+    expect(await isPending(writing)).toBe(true);
+    expect(theirs.receivedSoFar).toBe(INITIAL_CREDIT_BYTES);
+    theirs.grant(999);
+    expect(await isPending(writing)).toBe(true);
+    expect(theirs.receivedSoFar).toBe(INITIAL_CREDIT_BYTES + 999);
+    theirs.grant(500);
+    await writing;
+
+    expect(theirs.receivedSoFar).toBe(INITIAL_CREDIT_BYTES + 1_000);
+    expect(agent.violations).toEqual([]);
+  });
+
+  it('counts the payload of the request', async () => {
+    const { exchange, theirs } = await opened({ payload: Buffer.alloc(100_000), end: false });
+    theirs.grantsAtOnce = false;
+    const writing = exchange.write(Buffer.alloc(INITIAL_CREDIT_BYTES));
+    await arrived();
+
+    expect(theirs.receivedSoFar).toBe(INITIAL_CREDIT_BYTES);
+    theirs.grant(100_000);
+    await writing;
+    expect(theirs.frameBytes.reduce((sum, bytes) => sum + bytes, 0)).toBe(INITIAL_CREDIT_BYTES + 100_000);
+  });
+
+  it('sends no piece that is larger than a frame of data may be, and keeps the order', async () => {
+    const { exchange, theirs } = await opened({ end: false });
+    const bytes = Buffer.alloc(MAX_DATA_BYTES * 3 + 17);
+    for (let at = 0; at < bytes.length; at += 4) bytes.writeUInt32LE(at, Math.min(at, bytes.length - 4));
+    await exchange.write(bytes);
+    exchange.end();
+
+    expect((await theirs.allData).equals(bytes)).toBe(true);
+    expect(Math.max(...theirs.frameBytes)).toBe(MAX_DATA_BYTES);
+  });
+
+  it('leaves a writer that waits alone when another exchange is granted more', async () => {
+    const { agent, channel, exchange, theirs } = await opened({ end: false });
+    theirs.grantsAtOnce = false;
+    const writing = exchange.write(Buffer.alloc(INITIAL_CREDIT_BYTES + 1));
+    await arrived();
+    const other = channel.request('hang', {});
+    await arrived();
+    agent.requests('hang')[1]?.grant(1_000_000);
+    agent.requests('hang')[1]?.respond();
+    await other;
+
+    expect(await isPending(writing)).toBe(true);
+  });
+
+  it('stops quietly when the agent answers before it has taken everything', async () => {
+    const { exchange, theirs } = await opened({ end: false });
+    theirs.grantsAtOnce = false;
+    const writing = exchange.write(Buffer.alloc(INITIAL_CREDIT_BYTES * 2));
+    await arrived();
+    theirs.refuse('no_space', 'the disk is full');
+
+    await expect(writing).resolves.toBeUndefined();
+    await expect(exchange.response).rejects.toMatchObject({ code: 'no_space' });
+    exchange.end();
+    await arrived();
+    expect(theirs.receivedSoFar).toBe(INITIAL_CREDIT_BYTES);
+    expect(await isPending(theirs.allData)).toBe(true);
+  });
+
+  it('stops quietly when the stream breaks while it waits', async () => {
+    const { agent, exchange, theirs } = await opened({ end: false });
+    theirs.grantsAtOnce = false;
+    const writing = exchange.write(Buffer.alloc(INITIAL_CREDIT_BYTES * 2));
+    await arrived();
+    agent.breakLine();
+
+    await expect(writing).resolves.toBeUndefined();
+    await expect(exchange.response).rejects.toThrow(ChannelLostError);
+  });
+
+  it('waits for a transport that is full, and only as long as it is', async () => {
+    const agent = new FakeAgent();
+    agent.on('hang', () => undefined);
+    const transport = new SlowTransport(agent.attach());
+    const { channel } = await AgentChannel.open(transport, { resync: false, timeoutMs: 1_000 });
+    const arriving = agent.next('hang');
+    const exchange = channel.exchange('hang', {}, { end: false });
+    const theirs = await arriving;
+    transport.bufferedBytes = 1_048_577;
+    const writing = exchange.write(Buffer.from('late'));
+    await arrived();
+    expect(theirs.receivedSoFar).toBe(0);
+
+    transport.drain(1_048_577);
+    await arrived();
+    expect(theirs.receivedSoFar).toBe(0);
+
+    transport.drain(0);
+    await writing;
+    await arrived();
+    expect(theirs.receivedSoFar).toBe(4);
+  });
+});
+
+describe('receiving data', () => {
+  it('grants what was taken, in steps and not for every piece', async () => {
+    const { theirs, exchange } = await opened({ onData: () => undefined });
+    await theirs.data(Buffer.alloc(KIB_64 - 1));
+    await arrived();
+    expect(theirs.credits).toBe(INITIAL_CREDIT_BYTES - KIB_64 + 1);
+
+    await theirs.data(Buffer.alloc(1));
+    await arrived();
+    expect(theirs.credits).toBe(INITIAL_CREDIT_BYTES);
+    theirs.respond();
+    await exchange.response;
+  });
+
+  it('grants data that nobody takes too, so that no agent is ever stuck', async () => {
+    const { theirs, exchange } = await opened();
+    for (let sent = 0; sent < INITIAL_CREDIT_BYTES * 4; sent += KIB_64) {
+      await theirs.data(Buffer.alloc(KIB_64));
+      await arrived();
+    }
+    theirs.respond({ fine: true });
+
+    expect((await exchange.response).head).toEqual({ fine: true });
+  });
+
+  it('never starves a sender: with everything taken, what is not granted yet is less than what may be sent', async () => {
+    const { theirs } = await opened({ onData: () => undefined });
+    for (let i = 0; i < 100; i++) {
+      await theirs.data(Buffer.alloc(10_007));
+      await arrived();
+      expect(theirs.credits).toBeGreaterThan(INITIAL_CREDIT_BYTES - KIB_64);
+    }
+  });
+
+  it('holds grants back while its taker is busy', async () => {
+    const taking = deferred<void>();
+    const { theirs } = await opened({ onData: () => taking.promise });
+    for (let sent = 0; sent < INITIAL_CREDIT_BYTES; sent += KIB_64) await theirs.data(Buffer.alloc(KIB_64));
+    await arrived();
+
+    expect(theirs.credits).toBe(0);
+    expect(await isPending(theirs.data(Buffer.alloc(1)))).toBe(true);
+    taking.resolve();
+    await arrived();
+    expect(theirs.credits).toBeGreaterThan(INITIAL_CREDIT_BYTES - KIB_64);
+  });
+
+  it('hands pieces on one at a time and in order, however slow the taker is', async () => {
+    const waiting: (() => void)[] = [];
+    const begun: string[] = [];
+    const { theirs, exchange } = await opened({
+      onData: (payload) => {
+        begun.push(payload.toString());
+        return new Promise((resolve) => waiting.push(resolve));
+      },
+    });
+    for (const word of ['one', 'two', 'three']) await theirs.data(Buffer.from(word));
+    theirs.respond();
+    await arrived();
+    expect(begun).toEqual(['one']);
+
+    for (const expected of [
+      ['one', 'two'],
+      ['one', 'two', 'three'],
+    ]) {
+      waiting.shift()?.();
+      await arrived();
+      expect(begun).toEqual(expected);
+    }
+    waiting.shift()?.();
+    await exchange.response;
+  });
+
+  it('hands on the head of each piece with it', async () => {
+    const onData = vi.fn((payload: Buffer, head: Buffer) => void [payload, head]);
+    const { theirs, exchange } = await opened({ onData });
+    await theirs.data(Buffer.from('payload'), Buffer.from('head'));
+    theirs.respond();
+    await exchange.response;
+
+    expect(onData.mock.calls[0]?.map(String)).toEqual(['payload', 'head']);
+  });
+
+  it('keeps the response back until the last piece is taken', async () => {
+    const taking = deferred<void>();
+    const { theirs, exchange } = await opened({ onData: () => taking.promise });
+    await theirs.data(Buffer.from('x'));
+    theirs.respond({ fine: true });
+
+    expect(await isPending(exchange.response)).toBe(true);
+    taking.resolve();
+    expect((await exchange.response).head).toEqual({ fine: true });
+  });
+
+  it('is not held up by the slow taker of another exchange', async () => {
+    const { channel, theirs } = await opened({ onData: () => new Promise(() => undefined) });
+    for (let sent = 0; sent < INITIAL_CREDIT_BYTES; sent += KIB_64) await theirs.data(Buffer.alloc(KIB_64));
+
+    await expect(channel.request('ping', {})).resolves.toBeDefined();
+  });
+
+  it.each<[string, () => void | Promise<void>]>([
+    [
+      'throws',
+      () => {
+        throw new Error('no room');
+      },
+    ],
+    ['rejects', () => Promise.reject(new Error('no room'))],
+  ])('cancels when its taker %s, and that is what the caller hears', async (_how, onData) => {
+    const { theirs, exchange } = await opened({ onData });
+    await theirs.data(Buffer.from('x'));
+
+    await expect(exchange.response).rejects.toThrow('no room');
+    expect(await theirs.cancelled).toBe('cancelled');
+  });
+
+  it('cancels when its taker rejects a later piece', async () => {
+    const takers = [Promise.resolve(), Promise.reject(new Error('no more room'))];
+    takers[1]?.catch(() => undefined);
+    const { theirs, exchange } = await opened({ onData: () => takers.shift() });
+    await theirs.data(Buffer.from('first'));
+    await theirs.data(Buffer.from('second'));
+
+    await expect(exchange.response).rejects.toThrow('no more room');
+    expect(await theirs.cancelled).toBe('cancelled');
+  });
+
+  it('gives nothing more to a taker that failed', async () => {
+    const onData = vi.fn(() => {
+      throw new Error('no room');
+    });
+    const { theirs } = await opened({ onData });
+    await theirs.data(Buffer.from('x'));
+    await theirs.data(Buffer.from('y'));
+    await arrived();
+
+    expect(onData).toHaveBeenCalledTimes(1);
+  });
+
+  it('gives nothing more to its taker when the stream has broken', async () => {
+    const taking = deferred<void>();
+    const onData = vi.fn(() => taking.promise);
+    const { agent, theirs, exchange } = await opened({ onData });
+    await theirs.data(Buffer.from('x'));
+    await theirs.data(Buffer.from('y'));
+    await arrived();
+    agent.breakLine();
+    await expect(exchange.response).rejects.toThrow(ChannelLostError);
+    taking.resolve();
+    await arrived();
+
+    expect(onData).toHaveBeenCalledTimes(1);
+  });
+});
+
+describe('cancelling', () => {
+  it.each(['cancelled', 'disconnected'] as const)(
+    'tells the agent the reason %s and still waits for the answer',
+    async (reason) => {
+      const { theirs, exchange } = await opened();
+      exchange.cancel(reason);
+
+      expect(await theirs.cancelled).toBe(reason);
+      expect(await isPending(exchange.response)).toBe(true);
+      theirs.refuse('cancelled', 'as you wish');
+      await expect(exchange.response).rejects.toThrow(AgentError);
+    },
+  );
+
+  it('says nothing when the exchange is over', async () => {
+    const { agent, theirs, exchange } = await opened();
+    theirs.respond();
+    await exchange.response;
+    exchange.cancel('cancelled');
+    exchange.end();
+    await exchange.write(Buffer.from('late'));
+    await arrived();
+
+    expect(theirs.cancelReason).toBeUndefined();
+    expect(theirs.receivedSoFar).toBe(0);
+    expect(agent.violations).toEqual([]);
+  });
+});
+
+describe('a response that nobody looks at', () => {
+  it('does not end the process when it is a refusal', async () => {
+    const { theirs } = await opened();
+    theirs.refuse('busy', 'too many');
+    // An unhandled rejection would fail the run here.
+    await arrived();
+
+    expect(theirs.id).toBeGreaterThan(0);
+  });
+});
+
+/** A transport that says itself how full it is. */
+class SlowTransport implements AgentTransport {
+  bufferedBytes = 0;
+  private waiters: (() => void)[] = [];
+
+  constructor(private readonly inner: AgentTransport) {}
+
+  write(bytes: Buffer): void {
+    this.inner.write(bytes);
+  }
+
+  drained(): Promise<void> {
+    return new Promise((resolve) => this.waiters.push(resolve));
+  }
+
+  start(handlers: Parameters<AgentTransport['start']>[0]): void {
+    this.inner.start(handlers);
+  }
+
+  close(): void {
+    this.inner.close();
+  }
+
+  drain(left: number): void {
+    this.bufferedBytes = left;
+    for (const wake of this.waiters.splice(0)) wake();
+  }
+}

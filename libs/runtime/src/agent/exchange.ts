@@ -1,0 +1,182 @@
+import { AgentError } from './agent-error.js';
+import { deferred } from './deferred.js';
+import { textOf } from './head.js';
+import { FrameType, INITIAL_CREDIT_BYTES, MAX_DATA_BYTES } from './frames.js';
+
+/** Consumed bytes that are saved up before they are granted again: few CREDIT frames, and never a starved sender. */
+const GRANT_STEP_BYTES = 65_536;
+const NOTHING = Buffer.alloc(0);
+
+export interface ExchangeOptions {
+  /** The first data, sent with the request. */
+  readonly payload?: Buffer;
+  /** False when more data follows by {@link Exchange.write}. Default true. */
+  readonly end?: boolean;
+  /**
+   * Takes each piece of data. The bytes are only valid during the call, unless it returns a promise: then until that
+   * resolves. The sender is granted more only after it, so a slow taker slows its own exchange.
+   */
+  readonly onData?: (payload: Buffer, head: Buffer) => void | Promise<void>;
+  readonly onEvent?: (head: Record<string, unknown>) => void;
+}
+
+export interface ExchangeResponse {
+  readonly head: Record<string, unknown>;
+  readonly payload: Buffer;
+}
+
+interface Link {
+  send(type: number, head: string, payload: Buffer, end: boolean): void;
+  room(): Promise<void>;
+}
+
+/** One request to the agent and all that belongs to it: data both ways, credits, events, and one response. */
+export class Exchange {
+  private readonly settled = deferred<ExchangeResponse>();
+  private creditBytes = INITIAL_CREDIT_BYTES;
+  private creditWaiter: (() => void) | undefined;
+  private owedBytes = 0;
+  private done = false;
+  private refused = false;
+  /** Data is handed on in order, one piece at a time; the response waits for the last. */
+  private delivery: Promise<void> | undefined;
+
+  constructor(
+    readonly id: number,
+    private readonly options: ExchangeOptions,
+    private readonly link: Link,
+  ) {
+    // Whoever opened the exchange may look at the response late; until then a refusal is owned here.
+    this.settled.promise.catch(() => undefined);
+  }
+
+  get response(): Promise<ExchangeResponse> {
+    return this.settled.promise;
+  }
+
+  /** Sends data, waiting for credit; resolves without sending when the exchange has ended. */
+  async write(bytes: Buffer): Promise<void> {
+    for (let at = 0; at < bytes.length && !this.done;) {
+      if (this.creditBytes === 0) await new Promise<void>((resolve) => (this.creditWaiter = resolve));
+      await this.link.room();
+      if (this.done) return;
+      const size = Math.min(bytes.length - at, this.creditBytes, MAX_DATA_BYTES);
+      this.spend(size);
+      this.link.send(FrameType.data, '', bytes.subarray(at, at + size), false);
+      at += size;
+    }
+  }
+
+  /** Says that no more data follows. */
+  end(): void {
+    if (!this.done) this.link.send(FrameType.data, '', NOTHING, true);
+  }
+
+  /** Asks the agent to give up; the response still comes. */
+  cancel(reason: 'cancelled' | 'disconnected'): void {
+    if (!this.done) this.link.send(FrameType.cancel, JSON.stringify({ reason }), NOTHING, true);
+  }
+
+  /** @internal */
+  spend(bytes: number): void {
+    this.creditBytes -= bytes;
+  }
+
+  /** @internal */
+  credit(bytes: number): void {
+    this.creditBytes += bytes;
+    this.wake();
+  }
+
+  /** @internal */
+  receive(head: Buffer, payload: Buffer): void {
+    const take = this.options.onData;
+    if (!take || this.refused) return this.grant(payload.length);
+    if (this.delivery) return this.track(this.delivery.then(() => this.deliver(take, payload, head)));
+    try {
+      const taking = take(payload, head);
+      if (!taking) return this.grant(payload.length);
+      this.track(
+        taking.then(
+          () => this.grant(payload.length),
+          (error: unknown) => this.refuse(error),
+        ),
+      );
+    } catch (error) {
+      this.refuse(error);
+    }
+  }
+
+  /** @internal */
+  event(head: Record<string, unknown>): void {
+    try {
+      this.options.onEvent?.(head);
+    } catch (error) {
+      this.refuse(error);
+    }
+  }
+
+  /** @internal */
+  finish(head: Record<string, unknown>, payload: Buffer): void {
+    const settle = (): void => {
+      this.done = true;
+      this.wake();
+      const error = head['error'];
+      if (typeof error === 'object' && error !== null) this.settled.reject(toAgentError({ ...error }));
+      else this.settled.resolve({ head, payload });
+    };
+    if (this.delivery) void this.delivery.then(settle);
+    else settle();
+  }
+
+  /** @internal */
+  fail(error: Error): void {
+    this.done = true;
+    this.wake();
+    this.settled.reject(error);
+  }
+
+  private track(delivery: Promise<void>): void {
+    this.delivery = delivery;
+    void delivery.then(() => {
+      if (this.delivery === delivery) this.delivery = undefined;
+    });
+  }
+
+  private async deliver(take: NonNullable<ExchangeOptions['onData']>, payload: Buffer, head: Buffer): Promise<void> {
+    if (this.done || this.refused) return;
+    try {
+      await take(payload, head);
+      this.grant(payload.length);
+    } catch (error) {
+      this.refuse(error);
+    }
+  }
+
+  /** A taker that failed wants no more: the command is ended, and its failure is what the caller hears. */
+  private refuse(error: unknown): void {
+    this.refused = true;
+    this.cancel('cancelled');
+    this.settled.reject(error);
+  }
+
+  private grant(bytes: number): void {
+    this.owedBytes += bytes;
+    if (this.owedBytes < GRANT_STEP_BYTES || this.done) return;
+    const credit = Buffer.alloc(4);
+    credit.writeUInt32LE(this.owedBytes);
+    this.owedBytes = 0;
+    this.link.send(FrameType.credit, '', credit, false);
+  }
+
+  private wake(): void {
+    const waiter = this.creditWaiter;
+    this.creditWaiter = undefined;
+    waiter?.();
+  }
+}
+
+function toAgentError(error: Record<string, unknown>): AgentError {
+  const { code, message, ...details } = error;
+  return new AgentError(textOf(code, 'internal'), textOf(message, 'the agent refused'), details);
+}

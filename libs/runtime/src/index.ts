@@ -1,0 +1,34 @@
+export { AgentChannel, type AgentTransport } from './agent/agent-channel.js';
+export {
+  AgentClient,
+  type CallOptions,
+  type ListOptions,
+  type RunOptions,
+  type WriteFileOptions,
+} from './agent/agent-client.js';
+export { AgentError, AgentSilentError, ChannelLostError } from './agent/agent-error.js';
+export {
+  type AgentInfo,
+  END_REASONS,
+  type EndReason,
+  type FileEntry,
+  type FileType,
+  type OutputChunk,
+  type ProcessEnd,
+  type ProcessInfo,
+  type ProcessSpec,
+} from './agent/agent-types.js';
+export { type Deferred, deferred } from './agent/deferred.js';
+export { FrameTooLargeError } from './agent/frames.js';
+export { findLanguage, LANGUAGES } from './languages/index.js';
+export type { CodePaths, Language, Toolchain } from './languages/language.js';
+export { RuntimeError, type RuntimeErrorKind } from './runtime-error.js';
+export type {
+  DiskLimitKind,
+  Sandbox,
+  SandboxLimits,
+  SandboxLostReason,
+  SandboxRecord,
+  SandboxSpec,
+} from './sandbox.js';
+export { type ImageStatus, SandboxRuntime } from './sandbox-runtime.js';

@@ -1,0 +1,16 @@
+import type { Language, Toolchain } from './language.js';
+
+// The image's csbuild calls the compiler without MSBuild: a second instead of several.
+const toolchain: Toolchain = {
+  file: 'Program.cs',
+  inWorkspace: false,
+  build: ({ source, directory }) => ['csbuild', source, directory],
+  run: ({ directory }) => ['dotnet', `${directory}/app.dll`],
+};
+
+export const dotnet: Language = {
+  name: 'dotnet',
+  aliases: ['csharp', 'cs', 'c#'],
+  image: 'codebeaker-dotnet',
+  toolchain: () => toolchain,
+};

@@ -1,0 +1,56 @@
+import type { AgentClient } from './agent/agent-client.js';
+
+/** What a sandbox may use. Fixed when it is made. */
+export interface SandboxLimits {
+  readonly memoryBytes: number;
+  /** CPUs, fractions allowed. */
+  readonly cpus: number;
+  /** Relative weight under contention; the engine's default where absent. */
+  readonly cpuShares?: number;
+  /** Processes and threads of the programs that run in it. */
+  readonly pids: number;
+  /** Size of /workspace. */
+  readonly diskBytes: number;
+  readonly network: 'none';
+}
+
+export interface SandboxSpec {
+  readonly image: string;
+  readonly limits: SandboxLimits;
+  /** Fixed facts that a later listing gives back; names are the runtime's to prefix. */
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+/** How the size of /workspace is enforced. */
+export type DiskLimitKind = 'loop-ext4' | 'tmpfs';
+
+export interface SandboxRecord {
+  /** The runtime's own id: for Docker the container's. */
+  readonly id: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly running: boolean;
+  readonly createdAt: Date;
+}
+
+/** Why a sandbox is no more, though nobody asked for it. */
+export type SandboxLostReason = 'container_lost' | 'out_of_memory';
+
+/** A running sandbox and the line to its agent. */
+export interface Sandbox {
+  readonly id: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly agent: AgentClient;
+  /** The image's own environment: what commands start from. */
+  readonly baseEnv: Readonly<Record<string, string>>;
+  readonly diskLimitKind: DiskLimitKind;
+  /** Aborted when the sandbox is gone for good; the reason is a {@link SandboxLostReason}, or 'destroyed'. */
+  readonly gone: AbortSignal;
+  /**
+   * Waits until the line to the agent is open. Costs nothing when it is; after a break, tells what became of it.
+   * @returns false when the sandbox is gone for good
+   * @throws RuntimeError engine_unavailable while the engine does not answer
+   */
+  ready(): Promise<boolean>;
+  /** Removes it and all that belonged to it; resolves when nothing is left. Idempotent. */
+  destroy(): Promise<void>;
+}
