@@ -1,0 +1,174 @@
+import { Injectable, Logger, type OnModuleInit } from '@nestjs/common';
+
+import {
+  type ImageStatus,
+  RuntimeError,
+  type Sandbox,
+  type SandboxRecord,
+  SandboxRuntime,
+  type SandboxSpec,
+} from '#libs/runtime';
+
+import { AgentVolume } from './agent-volume.js';
+import { containerConfig, LABEL_PREFIX, LABEL_SERVER } from './container-config.js';
+import { WorkspaceDisks } from './workspace-disks.js';
+import { DockerSandbox } from './docker-sandbox.js';
+import { Engine, statusOf } from './engine.js';
+import { EngineWatch } from './engine-watch.js';
+import { DockerRuntimeOptions } from './options.js';
+
+const DISK_LABEL = 'disk';
+
+/** Sandboxes as Docker containers, each with our agent as its main process. */
+@Injectable()
+export class DockerRuntime extends SandboxRuntime implements OnModuleInit {
+  private readonly logger = new Logger(DockerRuntime.name);
+  private readonly engine: Engine;
+  private readonly watch: EngineWatch;
+  private readonly agentVolume: AgentVolume;
+  private readonly disks: WorkspaceDisks;
+  private readonly sandboxes = new Set<DockerSandbox>();
+
+  constructor(private readonly options: DockerRuntimeOptions) {
+    super();
+    this.engine = new Engine(options.dockerHost, options.engineTimeoutMs);
+    this.watch = new EngineWatch(this.engine, options.serverId);
+    this.agentVolume = new AgentVolume(this.engine, options.agentImage, options.serverId);
+    this.disks = new WorkspaceDisks(options.diskLimit, this.engine, options.stateDirectory);
+    this.watch.on('up', () => this.agentVolume.forget());
+  }
+
+  onModuleInit(): void {
+    this.watch.start();
+  }
+
+  async create(spec: SandboxSpec): Promise<Sandbox> {
+    const [agentVolume, image] = await Promise.all([this.agentVolume.name(), this.requireImage(spec.image)]);
+    const disk = await this.disks.make(spec.limits.diskBytes);
+    let sandbox: DockerSandbox | undefined;
+    try {
+      const labelled = { ...spec, labels: { ...spec.labels, [DISK_LABEL]: disk.mount.kind } };
+      const { id } = await this.engine.create(
+        containerConfig(labelled, this.options, { agentVolume, workspace: disk.mount }),
+      );
+      sandbox = this.track(id, labelled.labels, image.env);
+      await sandbox.connect({ resync: false, start: () => this.engine.start(id) });
+      await disk.mounted();
+      return sandbox;
+    } catch (error) {
+      // Everything made so far goes again; the first failure is the one to tell.
+      const log = (failure: unknown): void => this.logger.error(failure);
+      await sandbox?.destroy().catch(log);
+      await disk.discard().catch(log);
+      throw this.translate(error, spec);
+    }
+  }
+
+  async list(): Promise<SandboxRecord[]> {
+    const containers = await this.engine.list(`${LABEL_SERVER}=${this.options.serverId}`);
+    return containers.map(({ Id, Labels, State, Created }) => ({
+      id: Id,
+      labels: ownLabels(Labels),
+      running: State === 'running',
+      createdAt: new Date(Created * 1000),
+    }));
+  }
+
+  async adopt(record: SandboxRecord): Promise<Sandbox> {
+    const { Config } = await this.engine.inspect(record.id);
+    const sandbox = this.track(record.id, record.labels, parseEnv(Config.Env));
+    try {
+      await sandbox.connect({ resync: true });
+      return sandbox;
+    } catch (error) {
+      sandbox.detach();
+      this.sandboxes.delete(sandbox);
+      throw this.translate(error);
+    }
+  }
+
+  remove(id: string): Promise<void> {
+    return this.engine.remove(id);
+  }
+
+  async imageStatus(image: string): Promise<ImageStatus> {
+    const found = await this.engine.image(image);
+    if (!found) return { image, available: false };
+    const version = found.Config?.Labels?.[`${LABEL_PREFIX}version`];
+    return { image, available: true, id: found.Id, ...(version ? { version } : {}) };
+  }
+
+  async ping(): Promise<{ engine: string; version: string }> {
+    return this.engine.version();
+  }
+
+  async close(): Promise<void> {
+    this.watch.close();
+    for (const sandbox of this.sandboxes) sandbox.detach();
+  }
+
+  private track(id: string, labels: Readonly<Record<string, string>>, baseEnv: Record<string, string>): DockerSandbox {
+    const diskLimitKind = labels[DISK_LABEL] === 'loop-ext4' ? 'loop-ext4' : 'tmpfs';
+    const sandbox = new DockerSandbox({ id, labels, baseEnv, diskLimitKind }, this.engine, this.watch);
+    this.sandboxes.add(sandbox);
+    sandbox.gone.addEventListener('abort', () => this.sandboxes.delete(sandbox), { once: true });
+    return sandbox;
+  }
+
+  private async requireImage(name: string): Promise<{ env: Record<string, string> }> {
+    const image = await this.engine.image(name);
+    if (!image) throw imageUnavailable(name);
+    return { env: parseEnv(image.Config?.Env ?? []) };
+  }
+
+  private translate(error: unknown, spec?: SandboxSpec): unknown {
+    if (error instanceof RuntimeError) return error;
+    if (statusOf(error) === 404 && spec) return imageUnavailable(spec.image, error);
+    this.logger.error({ message: 'the engine refused', error });
+    const reason = engineReason(error);
+    if (statusOf(error) === 400) {
+      return new RuntimeError(
+        'invalid_limits',
+        `The engine does not accept these limits: ${reason}`,
+        {},
+        { cause: error },
+      );
+    }
+    return new RuntimeError(
+      'sandbox_failed',
+      'The sandbox could not be started; the log has the reason.',
+      {},
+      { cause: error },
+    );
+  }
+}
+
+function imageUnavailable(image: string, cause?: unknown): RuntimeError {
+  return new RuntimeError(
+    'image_unavailable',
+    `The image ${image} is not on this engine; build it by: npm run setup`,
+    { image, build: 'npm run setup' },
+    { cause },
+  );
+}
+
+/** The engine's own sentence about a refused value; it names limits, never host paths. */
+function engineReason(error: unknown): string {
+  const json = typeof error === 'object' && error !== null && 'json' in error ? error.json : undefined;
+  if (typeof json !== 'object' || json === null || !('message' in json)) return 'it gave no reason';
+  return String(json.message).split('\n', 1)[0] ?? '';
+}
+
+function ownLabels(labels: Record<string, string>): Record<string, string> {
+  const own = Object.entries(labels).filter(([name]) => name.startsWith(LABEL_PREFIX));
+  return Object.fromEntries(own.map(([name, value]) => [name.slice(LABEL_PREFIX.length), value]));
+}
+
+function parseEnv(lines: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    lines.map((line) => {
+      const at = line.indexOf('=');
+      return at < 0 ? [line, ''] : [line.slice(0, at), line.slice(at + 1)];
+    }),
+  );
+}

@@ -1,0 +1,188 @@
+import { Logger } from '@nestjs/common';
+import { setTimeout as delay } from 'node:timers/promises';
+
+import {
+  AgentChannel,
+  AgentClient,
+  AgentSilentError,
+  ChannelLostError,
+  type DiskLimitKind,
+  RuntimeError,
+  type Sandbox,
+  type SandboxLostReason,
+} from '#libs/runtime';
+
+import { AttachTransport } from './attach-transport.js';
+import { type Engine, statusOf } from './engine.js';
+import type { ContainerEvent, EngineWatch } from './engine-watch.js';
+
+const HELLO_TIMEOUT_MS = 10_000;
+const MAX_STDERR_LOGGED = 4_096;
+/** Before each attempt to mend a line. */
+const MEND_PAUSES_MS = [0, 100, 1_000];
+const OOM_RECENT_MS = 10_000;
+const SIGKILL_EXIT_CODE = '137';
+
+export interface SandboxFacts {
+  readonly id: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly baseEnv: Readonly<Record<string, string>>;
+  readonly diskLimitKind: DiskLimitKind;
+}
+
+/** A container of ours with the attached line to its agent, which is mended when it breaks. */
+export class DockerSandbox implements Sandbox {
+  readonly id: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly baseEnv: Readonly<Record<string, string>>;
+  readonly diskLimitKind: DiskLimitKind;
+  readonly agent = new AgentClient(() => this.line());
+  private readonly logger = new Logger(DockerSandbox.name);
+  private readonly ending = new AbortController();
+  private channel: AgentChannel | undefined;
+  private mending: Promise<boolean> | undefined;
+  private destroying: Promise<void> | undefined;
+  private detached = false;
+  private lastOomAt = Number.NEGATIVE_INFINITY;
+  private readonly onEvent = (event: ContainerEvent): void => this.heed(event);
+  private readonly onEngineUp = (): void => void this.ready().catch(() => undefined);
+
+  constructor(
+    facts: SandboxFacts,
+    private readonly engine: Engine,
+    private readonly watch: EngineWatch,
+  ) {
+    this.id = facts.id;
+    this.labels = facts.labels;
+    this.baseEnv = facts.baseEnv;
+    this.diskLimitKind = facts.diskLimitKind;
+    watch.on('container', this.onEvent);
+    watch.on('up', this.onEngineUp);
+  }
+
+  get gone(): AbortSignal {
+    return this.ending.signal;
+  }
+
+  /**
+   * Opens the line to the agent.
+   * @param start makes the container run once it is attached to, so that none of the agent's words can be missed
+   */
+  async connect(options: { resync: boolean; start?: () => Promise<void> }): Promise<void> {
+    const stream = await this.engine.attach(this.id);
+    const transport = new AttachTransport(stream, (text) => this.logAgent(text));
+    try {
+      await options.start?.();
+    } catch (error) {
+      transport.close();
+      throw error;
+    }
+    const { channel } = await AgentChannel.open(transport, {
+      resync: options.resync,
+      timeoutMs: HELLO_TIMEOUT_MS,
+    });
+    if (this.detached) {
+      channel.close();
+      throw new ChannelLostError();
+    }
+    this.channel = channel;
+    channel.closed.addEventListener('abort', () => void this.ready().catch(() => undefined), { once: true });
+  }
+
+  ready(): Promise<boolean> {
+    if (this.ending.signal.aborted) return Promise.resolve(false);
+    if (this.detached) return Promise.reject(new ChannelLostError());
+    if (this.channel && !this.channel.closed.aborted) return Promise.resolve(true);
+    this.mending ??= this.mend().finally(() => (this.mending = undefined));
+    return this.mending;
+  }
+
+  destroy(): Promise<void> {
+    this.destroying ??= this.remove().catch((error: unknown) => {
+      // A failed removal may be tried again: what is not gone must not be called gone.
+      this.destroying = undefined;
+      throw error;
+    });
+    return this.destroying;
+  }
+
+  /** Ends the connection; the container goes on. */
+  detach(): void {
+    this.detached = true;
+    this.watch.off('container', this.onEvent);
+    this.watch.off('up', this.onEngineUp);
+    this.channel?.close();
+  }
+
+  private line(): AgentChannel {
+    if (!this.channel || this.channel.closed.aborted) throw new ChannelLostError();
+    return this.channel;
+  }
+
+  private async remove(): Promise<void> {
+    this.end('destroyed');
+    await this.engine.remove(this.id);
+  }
+
+  private async mend(): Promise<boolean> {
+    for (const pauseMs of MEND_PAUSES_MS) {
+      if (pauseMs > 0) await delay(pauseMs);
+      const lost = await this.lostReason();
+      if (this.ending.signal.aborted) return false;
+      if (lost) {
+        this.end(lost);
+        return false;
+      }
+      const failure = await this.connect({ resync: true }).then(
+        () => undefined,
+        (error: unknown) => error,
+      );
+      if (failure === undefined) return true;
+      if (this.ending.signal.aborted) return false;
+      if (failure instanceof RuntimeError) throw failure;
+      // A line that breaks at once is what an engine that is going down looks like: the next look tells.
+      if (!(failure instanceof ChannelLostError) || failure instanceof AgentSilentError) break;
+    }
+    this.logger.warn({ message: 'a sandbox runs but its agent does not answer', containerId: this.id });
+    this.end('container_lost');
+    await this.engine.remove(this.id);
+    return false;
+  }
+
+  private async lostReason(): Promise<SandboxLostReason | undefined> {
+    try {
+      const { State } = await this.engine.inspect(this.id);
+      if (State.Running) return undefined;
+      return State.OOMKilled ? this.deathReason(String(State.ExitCode)) : 'container_lost';
+    } catch (error) {
+      if (statusOf(error) === 404) return 'container_lost';
+      throw error;
+    }
+  }
+
+  /** The agent is PID 1: memory ended the sandbox only when the agent itself was killed, just after memory ran out. */
+  private deathReason(exitCode: string | undefined): SandboxLostReason {
+    const oomIsRecent = Date.now() - this.lastOomAt < OOM_RECENT_MS;
+    return oomIsRecent && exitCode === SIGKILL_EXIT_CODE ? 'out_of_memory' : 'container_lost';
+  }
+
+  private heed(event: ContainerEvent): void {
+    if (event.id !== this.id) return;
+    if (event.action === 'oom') this.lastOomAt = Date.now();
+    if (event.action === 'die') this.end(this.deathReason(event.attributes['exitCode']));
+  }
+
+  private end(reason: SandboxLostReason | 'destroyed'): void {
+    if (this.ending.signal.aborted) return;
+    this.ending.abort(reason);
+    this.detach();
+  }
+
+  private logAgent(text: string): void {
+    this.logger.warn({
+      message: 'the agent wrote to stderr',
+      containerId: this.id,
+      text: text.slice(0, MAX_STDERR_LOGGED),
+    });
+  }
+}

@@ -1,0 +1,153 @@
+import Docker from 'dockerode';
+import type { Duplex } from 'node:stream';
+
+import { RuntimeError } from '#libs/runtime';
+
+const UNREACHABLE = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'ENOENT',
+  'EACCES',
+  'EPIPE',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+  'ENOTFOUND',
+  'ENOTCONN',
+  'ABORT_ERR',
+]);
+
+/** The only place that speaks to dockerode: its calls, bounded in time, with its failures in our terms. */
+export class Engine {
+  readonly docker: Docker;
+
+  constructor(
+    dockerHost: string,
+    private readonly timeoutMs: number,
+  ) {
+    this.docker = new Docker(connection(dockerHost));
+  }
+
+  async version(): Promise<{ engine: string; version: string; apiVersion: string }> {
+    const version = await this.call(() => this.docker.version());
+    return {
+      engine: version.Platform?.Name || 'docker',
+      version: version.Version,
+      apiVersion: version.ApiVersion,
+    };
+  }
+
+  /** Of the machine that the engine runs on. */
+  async hostName(): Promise<string> {
+    const info: unknown = await this.call(() => this.docker.info());
+    return typeof info === 'object' && info !== null && 'Name' in info ? String(info.Name) : '';
+  }
+
+  create(options: Docker.ContainerCreateOptions): Promise<Docker.Container> {
+    return this.call((abortSignal) => this.docker.createContainer({ ...options, abortSignal }));
+  }
+
+  async start(id: string): Promise<void> {
+    await this.call((abortSignal) => this.docker.getContainer(id).start({ abortSignal }));
+  }
+
+  /** The container's stdin and stdout, hijacked: a raw duplex whose reading side is multiplexed. */
+  async attach(id: string): Promise<Duplex> {
+    const stream = await this.call((abortSignal) =>
+      this.docker
+        .getContainer(id)
+        .attach({ stream: true, stdin: true, stdout: true, stderr: true, hijack: true, abortSignal }),
+    );
+    return stream as unknown as Duplex;
+  }
+
+  inspect(id: string): Promise<Docker.ContainerInspectInfo> {
+    return this.call((abortSignal) => this.docker.getContainer(id).inspect({ abortSignal }));
+  }
+
+  list(label: string): Promise<Docker.ContainerInfo[]> {
+    return this.call((abortSignal) =>
+      this.docker.listContainers({ all: true, filters: { label: [label] }, abortSignal }),
+    );
+  }
+
+  /** Undefined when there is no such image. */
+  async image(name: string): Promise<Docker.ImageInspectInfo | undefined> {
+    try {
+      return await this.call(() => this.docker.getImage(name).inspect());
+    } catch (error) {
+      if (statusOf(error) === 404) return undefined;
+      throw error;
+    }
+  }
+
+  /** Removes a container with its anonymous volumes; resolves when it is gone, whoever removed it. */
+  async remove(id: string): Promise<void> {
+    const container = this.docker.getContainer(id);
+    try {
+      await this.call((abortSignal) => container.remove({ force: true, v: true, abortSignal }));
+    } catch (error) {
+      const status = statusOf(error);
+      if (status === 404) return;
+      // AutoRemove got there first: its removal is the one to wait for.
+      if (status !== 409) throw error;
+      await this.call((abortSignal) => container.wait({ condition: 'removed', abortSignal })).catch((waiting) => {
+        if (statusOf(waiting) !== 404) throw waiting;
+      });
+    }
+  }
+
+  /** The engine's event stream, filtered; it has no time limit. */
+  async events(filters: Record<string, string[]>): Promise<NodeJS.ReadableStream> {
+    return this.call(() => this.docker.getEvents({ filters }));
+  }
+
+  private async call<T>(start: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const limit = new AbortController();
+    const timer = setTimeout(() => limit.abort(), this.timeoutMs);
+    try {
+      // Not every call of dockerode's takes the signal, so the limit is also waited for here.
+      return await Promise.race([start(limit.signal), aborted(limit.signal)]);
+    } catch (error) {
+      if (limit.signal.aborted) throw unavailable(`it did not answer within ${this.timeoutMs} ms`, error);
+      if (isUnreachable(error)) throw unavailable('it does not answer', error);
+      throw error;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }));
+}
+
+/** The engine's HTTP status, where an error carries one. */
+export function statusOf(error: unknown): number | undefined {
+  if (typeof error !== 'object' || error === null || !('statusCode' in error)) return undefined;
+  return typeof error.statusCode === 'number' ? error.statusCode : undefined;
+}
+
+function isUnreachable(error: unknown): boolean {
+  if (!(error instanceof Error) || statusOf(error) !== undefined) return false;
+  const code = 'code' in error ? String(error.code) : '';
+  return UNREACHABLE.has(code) || error.message.includes('socket hang up');
+}
+
+function unavailable(why: string, cause: unknown): RuntimeError {
+  return new RuntimeError(
+    'engine_unavailable',
+    `The Docker engine cannot be used: ${why}. Nothing was lost; try again when it is back.`,
+    {},
+    { cause },
+  );
+}
+
+function connection(dockerHost: string): Docker.DockerOptions {
+  if (dockerHost.startsWith('unix://')) return { socketPath: dockerHost.slice('unix://'.length) };
+  const url = new URL(dockerHost.replace(/^tcp:/, 'http:'));
+  return {
+    host: url.hostname,
+    port: url.port || (url.protocol === 'https:' ? 2376 : 2375),
+    protocol: url.protocol === 'https:' ? 'https' : 'http',
+  };
+}

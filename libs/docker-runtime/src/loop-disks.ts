@@ -1,0 +1,117 @@
+import { execFile } from 'node:child_process';
+import { access, constants, mkdir, readdir, rm, truncate, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+
+import { SANDBOX_UID } from './container-config.js';
+import type { WorkspaceDisk } from './workspace-disks.js';
+
+const run = promisify(execFile);
+const TOOL_TIMEOUT_MS = 20_000;
+/** One inode for so many bytes: a tree of small files, as package managers make, must fit. */
+const BYTES_PER_INODE = 8_192;
+const TEMPLATE_PREFIX = 'template-';
+/** Clients choose sizes: only so many templates are kept, each some hundred KiB. */
+const MAX_TEMPLATES = 16;
+
+/**
+ * Disks as loop-mounted ext4 files: they cost no memory, end at their size, and free themselves. Once the container
+ * has mounted the device, the device is told to clear itself at the last unmount and the file is unlinked, so the end
+ * of the container, however it comes, leaves nothing.
+ */
+export class LoopDisks {
+  private readonly templates = new Map<number, Promise<string>>();
+  private made = 0;
+
+  private constructor(private readonly directory: string) {}
+
+  /** @throws Error saying what this host lacks */
+  static async open(directory: string): Promise<LoopDisks> {
+    if (process.getuid?.() !== 0) throw new Error('the server does not run as root');
+    await access('/dev/loop-control', constants.R_OK | constants.W_OK).catch(() => {
+      throw new Error('there is no /dev/loop-control');
+    });
+    await Promise.all([tool('mkfs.ext4', ['-V']), tool('losetup', ['--version']), tool('debugfs', ['-V'])]);
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    const disks = new LoopDisks(directory);
+    await disks.sweep();
+    return disks;
+  }
+
+  async make(bytes: number): Promise<WorkspaceDisk> {
+    const template = await this.template(bytes);
+    const file = join(this.directory, `${process.pid}-${++this.made}.ext4`);
+    try {
+      await tool('cp', ['--sparse=always', '--reflink=auto', template, file]);
+      const device = (await tool('losetup', ['--find', '--show', '--direct-io=off', file])).trim();
+      const release = async (): Promise<void> => {
+        await tool('losetup', ['--detach', device]);
+        await rm(file, { force: true });
+      };
+      return { mount: { kind: 'loop-ext4', device }, mounted: release, discard: release };
+    } catch (error) {
+      await rm(file, { force: true });
+      throw error;
+    }
+  }
+
+  private template(bytes: number): Promise<string> {
+    let template = this.templates.get(bytes);
+    if (!template) {
+      template = this.format(bytes);
+      this.dropOldest();
+      this.templates.set(bytes, template);
+      template.catch(() => this.templates.delete(bytes));
+    }
+    return template;
+  }
+
+  private dropOldest(): void {
+    const [oldest] = this.templates.keys();
+    if (oldest === undefined || this.templates.size < MAX_TEMPLATES) return;
+    this.templates.delete(oldest);
+    void rm(join(this.directory, `${TEMPLATE_PREFIX}${oldest}`), { force: true });
+  }
+
+  private async format(bytes: number): Promise<string> {
+    const file = join(this.directory, `${TEMPLATE_PREFIX}${bytes}`);
+    await writeFile(file, '');
+    await truncate(file, bytes);
+    const extended = `root_owner=${SANDBOX_UID}:${SANDBOX_UID},lazy_itable_init=1,nodiscard`;
+    await tool('mkfs.ext4', [
+      '-q',
+      '-F',
+      '-m',
+      '0',
+      '-i',
+      `${BYTES_PER_INODE}`,
+      '-O',
+      '^has_journal',
+      '-E',
+      extended,
+      file,
+    ]);
+    await tool('debugfs', ['-w', '-R', 'rmdir lost+found', file]);
+    return file;
+  }
+
+  /** What a server that was killed between two steps left here. */
+  private async sweep(): Promise<void> {
+    const listed = await tool('losetup', ['--list', '--noheadings', '--raw', '--output', 'NAME,AUTOCLEAR,BACK-FILE']);
+    for (const line of listed.split('\n')) {
+      const [device, autoclear, ...path] = line.split(' ');
+      if (device && autoclear === '0' && path.join(' ').startsWith(`${this.directory}/`)) {
+        await tool('losetup', ['--detach', device]);
+      }
+    }
+    for (const name of await readdir(this.directory)) await rm(join(this.directory, name), { force: true });
+  }
+}
+
+async function tool(name: string, args: string[]): Promise<string> {
+  const { stdout } = await run(name, args, {
+    timeout: TOOL_TIMEOUT_MS,
+    env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' },
+  });
+  return stdout;
+}

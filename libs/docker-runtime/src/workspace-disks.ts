@@ -1,0 +1,62 @@
+import { Logger } from '@nestjs/common';
+
+import { hostname } from 'node:os';
+
+import { RuntimeError } from '#libs/runtime';
+
+import type { WorkspaceMount } from './container-config.js';
+import type { Engine } from './engine.js';
+import { LoopDisks } from './loop-disks.js';
+
+/** Where one sandbox's /workspace comes from, and what becomes of it. */
+export interface WorkspaceDisk {
+  readonly mount: WorkspaceMount;
+  /** To be called when the container runs: from now on its end alone frees the disk. */
+  mounted(): Promise<void>;
+  /** To be called instead when it never ran. */
+  discard(): Promise<void>;
+}
+
+const TMPFS: WorkspaceDisk = {
+  mount: { kind: 'tmpfs' },
+  mounted: () => Promise.resolve(),
+  discard: () => Promise.resolve(),
+};
+
+/** Sized disks for /workspace by the best way that this host offers (DESIGN.md, *Disk limits*). */
+export class WorkspaceDisks {
+  private readonly logger = new Logger(WorkspaceDisks.name);
+  private loop: Promise<LoopDisks | undefined> | undefined;
+
+  constructor(
+    private readonly wanted: 'auto' | 'loop-ext4' | 'tmpfs',
+    private readonly engine: Engine,
+    private readonly directory: string,
+  ) {}
+
+  async make(bytes: number): Promise<WorkspaceDisk> {
+    this.loop ??= this.openLoop().catch((error: unknown) => {
+      this.loop = undefined;
+      throw error;
+    });
+    const loop = await this.loop;
+    return loop ? loop.make(bytes) : TMPFS;
+  }
+
+  private async openLoop(): Promise<LoopDisks | undefined> {
+    if (this.wanted === 'tmpfs') return undefined;
+    try {
+      // The engine mounts what we make: it must see the same devices, so it must run on the same host.
+      if ((await this.engine.hostName()) !== hostname()) throw new Error('the engine is on another host');
+      return await LoopDisks.open(this.directory);
+    } catch (error) {
+      if (this.wanted === 'loop-ext4') throw error;
+      if (error instanceof RuntimeError) throw error;
+      const why = error instanceof Error ? error.message : String(error);
+      this.logger.log(
+        `/workspace is a tmpfs, whose files count as memory, because loop devices cannot be used: ${why}`,
+      );
+      return undefined;
+    }
+  }
+}

@@ -1,0 +1,74 @@
+// Runs every kind of test that the project has, and adds up what passed and what failed.
+import { spawn } from 'node:child_process';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import process from 'node:process';
+
+const SOURCES = ['apps', 'libs', 'test', 'scripts'];
+
+const scratch = await mkdtemp(join(tmpdir(), 'codebeaker-test-'));
+const totals = { passed: 0, failed: 0 };
+
+function run(command, args, onOutput = () => undefined) {
+  return new Promise((resolve) => {
+    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+    child.stdout.on('data', (bytes) => {
+      process.stdout.write(bytes);
+      onOutput(bytes.toString());
+    });
+    child.on('error', (error) => {
+      console.error(`${command}: ${error.message}`);
+      resolve(1);
+    });
+    child.on('close', (code) => resolve(code ?? 1));
+  });
+}
+
+function count(name, passed, failed, startedAt) {
+  totals.passed += passed;
+  totals.failed += failed;
+  const seconds = ((Date.now() - startedAt) / 1000).toFixed(1);
+  console.log(`# ${name}: ${passed} passed, ${failed} failed (${seconds} s)\n`);
+}
+
+/** A check that is either right or wrong. */
+async function check(name, command, args) {
+  const startedAt = Date.now();
+  const code = await run(command, args);
+  count(name, code === 0 ? 1 : 0, code === 0 ? 0 : 1, startedAt);
+}
+
+/** Skipped tests count as failed: nothing here may pass by not being run. */
+async function vitest(project) {
+  const startedAt = Date.now();
+  const file = join(scratch, `${project}.json`);
+  const reporters = ['--reporter=default', '--reporter=json', `--outputFile=${file}`];
+  const code = await run('npx', ['vitest', 'run', '--project', project, ...reporters]);
+  const report = await readFile(file, 'utf8').then(JSON.parse, () => ({ numPassedTests: 0, numTotalTests: 0 }));
+  const notPassed = report.numTotalTests - report.numPassedTests;
+  // A file that does not load, or something left behind, fails the run without failing a test.
+  count(`${project} tests`, report.numPassedTests, code !== 0 && notPassed === 0 ? 1 : notPassed, startedAt);
+}
+
+async function agentTests() {
+  const startedAt = Date.now();
+  let passed = 0;
+  let failed = 0;
+  const code = await run('bash', ['scripts/agent-test.sh'], (text) => {
+    passed += text.match(/^--- PASS/gm)?.length ?? 0;
+    failed += text.match(/^--- (FAIL|SKIP)/gm)?.length ?? 0;
+  });
+  count('agent tests', passed, code !== 0 && failed === 0 ? 1 : failed, startedAt);
+}
+
+await check('format', 'npx', ['oxfmt', '--check', ...SOURCES]);
+await check('lint', 'npx', ['oxlint', '--type-aware', '--deny-warnings', 'apps', 'libs', 'test']);
+await check('type check', 'npx', ['tsc', '--noEmit']);
+await vitest('unit');
+await agentTests();
+await vitest('e2e');
+
+await rm(scratch, { recursive: true, force: true });
+console.log(`${totals.passed} passed, ${totals.failed} failed`);
+process.exitCode = totals.failed === 0 && totals.passed > 0 ? 0 : 1;
