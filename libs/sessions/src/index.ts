@@ -1,0 +1,8 @@
+export { DomainError, type Reason } from './domain-error.js';
+export { SessionsOptions } from './options.js';
+export { type Activity, Session, type SessionEndReason, type SessionState } from './session.js';
+export { type CreateSessionRequest, SESSION_DEFAULTS, type SessionConfig } from './session-config.js';
+export { SessionStore } from './session-store.js';
+export { type SessionView, sessionView } from './session-view.js';
+export { SessionsModule } from './sessions.module.js';
+export { type CreateOptions, SessionsService } from './sessions.service.js';

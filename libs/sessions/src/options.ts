@@ -1,0 +1,19 @@
+/** What the session service is told; the application's configuration provides it. */
+export class SessionsOptions {
+  /** Live sessions at once, those being made included. */
+  maxSessions: number;
+  /** Creates that the engine is asked for at once; more wait their turn. */
+  maxConcurrentCreates: number;
+  /** The most that a client may ask for. */
+  maxMemoryMB: number;
+  maxCpus: number;
+  maxPids: number;
+  maxDiskMB: number;
+  maxLifetimeMinutes: number;
+  /** Images besides our own that `dockerImage` may name. */
+  allowedImages: readonly string[];
+  /** Cron expression with seconds: when idle and overdue sessions and orphaned containers are looked for. */
+  cleanUpCron: string;
+  /** Tag of the language images. */
+  imageTag: string;
+}

@@ -1,0 +1,262 @@
+import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { randomBytes } from 'node:crypto';
+
+import { RuntimeError, type Sandbox, type SandboxRecord, SandboxRuntime } from '#libs/runtime';
+
+import { ClaimKeeper } from './claim-keeper.js';
+import { DomainError } from './domain-error.js';
+import { Gate } from './gate.js';
+import { completeConfig, requireClaimable, requireLanguage, requireWithin, sandboxLimits } from './limits.js';
+import { SessionsOptions } from './options.js';
+import { Session, type SessionEndReason } from './session.js';
+import { readClaim } from './session-claim.js';
+import type { CreateSessionRequest, SessionConfig } from './session-config.js';
+import { SessionStore } from './session-store.js';
+
+/** How long a session that ends waits for its killed commands to say so. */
+const DRAIN_MS = 3_000;
+/** A container younger than this may be one that is just being made. */
+const ORPHAN_AGE_MS = 60_000;
+
+export interface CreateOptions {
+  /** For a sandbox that no client may address; default false. */
+  readonly hidden?: boolean;
+  /** Aborted when the caller no longer wants it: what was made by then is removed again. */
+  readonly signal?: AbortSignal;
+}
+
+/** The life of sessions: made, found, extended, ended, and taken up again after a restart. */
+@Injectable()
+export class SessionsService implements OnApplicationBootstrap, OnApplicationShutdown {
+  private readonly logger = new Logger(SessionsService.name);
+  private readonly claims = new ClaimKeeper();
+  private readonly creating = new Set<Promise<unknown>>();
+  private readonly gate: Gate;
+  private readonly startedAt = new Date();
+  /** Sandboxes on their way out: no longer a session's, and not orphans either. */
+  private readonly leaving = new Set<string>();
+  private adopting: Promise<void> | undefined;
+  private adopted = false;
+
+  constructor(
+    private readonly runtime: SandboxRuntime,
+    private readonly store: SessionStore,
+    private readonly options: SessionsOptions,
+  ) {
+    this.gate = new Gate(options.maxConcurrentCreates);
+  }
+
+  /** Takes up what an earlier server left. An engine that is away now is asked again by every clean-up. */
+  async onApplicationBootstrap(): Promise<void> {
+    await this.adopt().catch((error: unknown) =>
+      this.logger.warn({ message: 'sessions of an earlier server could not be looked for yet', error }),
+    );
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await Promise.allSettled(this.creating);
+    await this.claims.flush();
+    await this.runtime.close();
+  }
+
+  /**
+   * Makes a session.
+   * @throws DomainError unsupported_language, quota_exceeded, forbidden, request_cancelled
+   * @throws RuntimeError engine_unavailable, image_unavailable, invalid_limits
+   */
+  async create(request: CreateSessionRequest, options: CreateOptions = {}): Promise<Session> {
+    const language = requireLanguage(request.language);
+    const config = completeConfig(request, this.options);
+    requireClaimable(request);
+    requireWithin('maxSessions', this.store.size + this.creating.size + 1, this.options.maxSessions);
+    const making = this.make(
+      {
+        id: `s_${randomBytes(12).toString('base64url')}`,
+        language,
+        requestedLanguage: request.language,
+        env: request.env ?? {},
+        labels: request.labels ?? {},
+        ...(request.name === undefined ? {} : { name: request.name }),
+        createdAt: new Date(),
+        hidden: options.hidden ?? false,
+      },
+      config,
+      options.signal,
+    );
+    this.creating.add(making);
+    try {
+      return await making;
+    } finally {
+      this.creating.delete(making);
+    }
+  }
+
+  /**
+   * A live session that a client may address.
+   * @throws DomainError session_not_found, session_ended
+   */
+  find(id: string): Session {
+    const session = this.store.get(id);
+    if (session && !session.identity.hidden && session.endReason === undefined) return session;
+    const endReason = session?.endReason ?? this.store.endReasonOf(id);
+    if (endReason === undefined || session?.identity.hidden) {
+      throw new DomainError('session_not_found', 'There is no such session.');
+    }
+    throw new DomainError('session_ended', `The session has ended: ${endReason}.`, { endReason });
+  }
+
+  /** Every session that clients may see, the oldest first. */
+  all(): Session[] {
+    return [...this.store.all()]
+      .filter((session) => !session.identity.hidden && session.endReason === undefined)
+      .sort((a, b) => a.identity.createdAt.getTime() - b.identity.createdAt.getTime() || (a.id < b.id ? -1 : 1));
+  }
+
+  extend(id: string, changes: Partial<Pick<SessionConfig, 'idleTimeoutMinutes' | 'maxLifetimeMinutes'>>): Session {
+    const session = this.find(id);
+    if (changes.maxLifetimeMinutes !== undefined) {
+      requireWithin('maxLifetimeMinutes', changes.maxLifetimeMinutes, this.options.maxLifetimeMinutes);
+    }
+    session.extend(changes);
+    return session;
+  }
+
+  /** Ends a session that a client names; resolves when its container and its volume are gone. */
+  async close(id: string): Promise<void> {
+    await this.end(this.find(id), 'closed');
+  }
+
+  /** Ends a session: its commands are killed and answer so, then its sandbox is removed. */
+  async end(session: Session, reason: SessionEndReason): Promise<void> {
+    if (session.endReason !== undefined) return;
+    session.end(reason);
+    this.store.end(session, reason);
+    this.logger.log({ message: 'session ended', sessionId: session.id, endReason: reason });
+    this.leaving.add(session.sandbox.id);
+    try {
+      await within(DRAIN_MS, session.whenIdle());
+      await session.sandbox.destroy();
+    } finally {
+      this.leaving.delete(session.sandbox.id);
+    }
+  }
+
+  /** Ends what is overdue and removes what belongs to no session; one failure stops nothing else. */
+  async cleanUp(now = new Date()): Promise<void> {
+    const overdue = [...this.store.all()].flatMap((session) => {
+      const reason = session.overdue(now);
+      return reason === undefined ? [] : [this.end(session, reason)];
+    });
+    const work = [...overdue, this.claims.flush(), this.adopted ? this.removeOrphans(now) : this.adopt()];
+    for (const outcome of await Promise.allSettled(work)) {
+      if (outcome.status === 'rejected') this.logger.warn({ message: 'a clean-up failed', error: outcome.reason });
+    }
+  }
+
+  private async make(
+    identity: Session['identity'],
+    config: SessionConfig,
+    signal: AbortSignal | undefined,
+  ): Promise<Session> {
+    const image = config.dockerImage ?? `${identity.language.image}:${this.options.imageTag}`;
+    const sandbox = await this.gate.run(() => {
+      if (signal?.aborted) throw cancelled();
+      return this.runtime.create({
+        image,
+        limits: sandboxLimits(config),
+        labels: { language: identity.language.name },
+      });
+    });
+    const session = this.sessionOf(identity, sandbox, config);
+    try {
+      if (signal?.aborted) throw cancelled();
+      await this.claims.claim(session);
+      if (signal?.aborted) throw cancelled();
+    } catch (error) {
+      session.end('closed');
+      await sandbox.destroy();
+      throw error;
+    }
+    this.register(session);
+    return session;
+  }
+
+  private sessionOf(identity: Session['identity'], sandbox: Sandbox, config: SessionConfig): Session {
+    return new Session(identity, sandbox, config, (changed) => this.claims.note(changed));
+  }
+
+  private register(session: Session): void {
+    this.store.add(session);
+    const { gone } = session.sandbox;
+    const lost = (): void => {
+      if (session.endReason !== undefined) return;
+      const reason = gone.reason === 'out_of_memory' ? 'out_of_memory' : 'container_lost';
+      session.end(reason);
+      this.store.end(session, reason);
+      this.logger.warn({ message: 'session lost', sessionId: session.id, endReason: reason });
+    };
+    if (gone.aborted) lost();
+    else gone.addEventListener('abort', lost, { once: true });
+  }
+
+  /** Only what is older than this server: anything younger is of its own making. */
+  private adopt(): Promise<void> {
+    this.adopting ??= this.adoptAll().finally(() => (this.adopting = undefined));
+    return this.adopting;
+  }
+
+  private async adoptAll(): Promise<void> {
+    const records = await this.runtime.list();
+    const known = this.knownSandboxes();
+    const outcomes = await Promise.allSettled(
+      records
+        .filter(({ id, createdAt }) => !known.has(id) && createdAt < this.startedAt)
+        .map((record) => this.gate.run(() => this.adoptOne(record))),
+    );
+    const failed = outcomes.filter((outcome) => outcome.status === 'rejected');
+    for (const { reason } of failed) {
+      if (reason instanceof RuntimeError && reason.kind === 'engine_unavailable') throw reason;
+      this.logger.warn({ message: 'a container could not be adopted', error: reason });
+    }
+    this.adopted = true;
+  }
+
+  private async adoptOne(record: SandboxRecord): Promise<void> {
+    if (!record.running) return this.runtime.remove(record.id);
+    const sandbox = await this.runtime.adopt(record);
+    const claim = readClaim((await sandbox.agent.info()).claim);
+    // Nobody's sandbox: its server died before the hand-over, or with the run that it was for.
+    if (!claim || claim.identity.hidden) return sandbox.destroy();
+    const session = this.sessionOf(claim.identity, sandbox, claim.config);
+    session.lastActivity = claim.lastActivity;
+    session.executionCount = claim.executionCount;
+    this.register(session);
+    this.logger.log({ message: 'session adopted', sessionId: session.id });
+  }
+
+  private async removeOrphans(now: Date): Promise<void> {
+    if (this.creating.size > 0) return;
+    const records = await this.runtime.list();
+    const known = this.knownSandboxes();
+    for (const { id, createdAt } of records) {
+      if (known.has(id) || now.getTime() - createdAt.getTime() < ORPHAN_AGE_MS) continue;
+      this.logger.warn({ message: 'a container of no session is removed', containerId: id });
+      await this.runtime.remove(id);
+    }
+  }
+
+  private knownSandboxes(): Set<string> {
+    return new Set([...this.leaving, ...[...this.store.all()].map((session) => session.sandbox.id)]);
+  }
+}
+
+function cancelled(): DomainError {
+  return new DomainError('request_cancelled', 'The request was cancelled; nothing was left behind.');
+}
+
+async function within(ms: number, work: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const limit = new Promise<void>((resolve) => (timer = setTimeout(resolve, ms)));
+  await Promise.race([work, limit]);
+  clearTimeout(timer);
+}
