@@ -1,0 +1,34 @@
+import { Module } from '@nestjs/common';
+import { DiscoveryModule } from '@nestjs/core';
+
+import { CommandsService } from './commands.service.js';
+import { CopyFileCommand } from './types/copy-file.command.js';
+import { CreateDirectoryCommand } from './types/create-directory.command.js';
+import { DeleteFileCommand } from './types/delete-file.command.js';
+import { ExecuteCodeCommand } from './types/execute-code.command.js';
+import { ExecuteShellCommand } from './types/execute-shell.command.js';
+import { ListDirectoryCommand } from './types/list-directory.command.js';
+import { MoveFileCommand } from './types/move-file.command.js';
+import { ReadFileCommand } from './types/read-file.command.js';
+import { StatFileCommand } from './types/stat-file.command.js';
+import { WriteFileCommand } from './types/write-file.command.js';
+
+/** Needs from its surroundings: CommandsOptions. A new command type is a file in types/ and a line here. */
+@Module({
+  imports: [DiscoveryModule],
+  providers: [
+    CommandsService,
+    WriteFileCommand,
+    ReadFileCommand,
+    ListDirectoryCommand,
+    CreateDirectoryCommand,
+    CopyFileCommand,
+    MoveFileCommand,
+    DeleteFileCommand,
+    StatFileCommand,
+    ExecuteShellCommand,
+    ExecuteCodeCommand,
+  ],
+  exports: [CommandsService],
+})
+export class CommandsModule {}

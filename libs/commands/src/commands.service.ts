@@ -1,0 +1,153 @@
+import { Injectable, type OnModuleInit } from '@nestjs/common';
+import { DiscoveryService } from '@nestjs/core';
+
+import { AgentError, ChannelLostError, type OutputChunk } from '#libs/runtime';
+import { DomainError, type Session } from '#libs/sessions';
+
+import {
+  type Command,
+  type CommandContext,
+  CommandFailure,
+  CommandHandler,
+  type CommandMetadata,
+} from './command-handler.js';
+import { linkSignals } from './linked-signal.js';
+import { CommandsOptions } from './options.js';
+import { validateCommand } from './validate-command.js';
+
+const DEFAULT_TIMEOUT_MS = 30_000;
+
+export interface ExecuteOptions {
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
+  readonly onOutput?: (processId: string, chunk: OutputChunk) => void | Promise<void>;
+}
+
+export interface CommandOutcome {
+  readonly success: boolean;
+  readonly result: object | null;
+  readonly error: string | null;
+  readonly errorCode?: string;
+  readonly durationMs: number;
+  readonly id?: string | number;
+}
+
+interface Registered {
+  readonly metadata: CommandMetadata;
+  readonly handler: Command<object>;
+}
+
+/** Finds the handler of a command, validates its fields and turns its end into one outcome. */
+@Injectable()
+export class CommandsService implements OnModuleInit {
+  private readonly byName = new Map<string, Registered>();
+
+  constructor(
+    private readonly discovery: DiscoveryService,
+    private readonly options: CommandsOptions,
+  ) {}
+
+  onModuleInit(): void {
+    for (const wrapper of this.discovery.getProviders({ metadataKey: CommandHandler.KEY })) {
+      const metadata = this.discovery.getMetadataByDecorator(CommandHandler, wrapper);
+      if (!metadata || !wrapper.instance) continue;
+      for (const name of [metadata.type, ...(metadata.aliases ?? [])]) {
+        if (this.byName.has(name)) throw new Error(`two handlers claim the command type ${name}`);
+        this.byName.set(name, { metadata, handler: wrapper.instance as Command<object> });
+      }
+    }
+  }
+
+  /** Every command type once, for documents. */
+  types(): CommandMetadata[] {
+    return [...new Set([...this.byName.values()].map(({ metadata }) => metadata))];
+  }
+
+  /**
+   * Runs one command in a session.
+   * @throws DomainError invalid_params, session_ended, request_cancelled, quota_exceeded
+   * @throws RuntimeError engine_unavailable
+   */
+  async execute(session: Session, command: object, options: ExecuteOptions = {}): Promise<CommandOutcome> {
+    const { registered, params, id, timeoutMs } = this.understand(command, options);
+    const startedAt = performance.now();
+    const outcome = (part: Pick<CommandOutcome, 'success' | 'result' | 'error' | 'errorCode'>): CommandOutcome => ({
+      ...part,
+      durationMs: Math.round((performance.now() - startedAt) * 1000) / 1000,
+      ...(id === undefined ? {} : { id }),
+    });
+    const activity = session.begin();
+    const link = linkSignals(options.signal, session.ended);
+    try {
+      if (!(await session.sandbox.ready())) throw ended(session);
+      const context: CommandContext = {
+        session,
+        signal: link.signal,
+        timeoutMs,
+        ...(options.onOutput ? { onOutput: options.onOutput } : {}),
+      };
+      context.signal.throwIfAborted();
+      return outcome({ success: true, result: await registered.handler.execute(params, context), error: null });
+    } catch (error) {
+      if (options.signal?.aborted) throw cancelled();
+      if (error instanceof CommandFailure) {
+        return outcome({ success: false, result: error.result, error: error.message, errorCode: error.errorCode });
+      }
+      if (error instanceof AgentError) {
+        if (error.code === 'cancelled' && session.endReason !== undefined) throw ended(session);
+        return outcome({ success: false, result: null, error: error.message, errorCode: error.code });
+      }
+      if (session.endReason !== undefined) throw ended(session);
+      if (error instanceof ChannelLostError) throw await this.lost(session);
+      throw error;
+    } finally {
+      link.release();
+      activity.end();
+    }
+  }
+
+  private understand(command: object, options: ExecuteOptions) {
+    const { type, id, ...fields } = command as { type?: unknown; id?: unknown };
+    const registered = typeof type === 'string' ? this.byName.get(type) : undefined;
+    if (!registered) {
+      const known = this.types().map((metadata) => metadata.type);
+      throw invalid('command.type', `type must be one of: ${known.join(', ')}`);
+    }
+    if (id !== undefined && typeof id !== 'string' && typeof id !== 'number') {
+      throw invalid('command.id', 'id must be a string or a number');
+    }
+    const params = validateCommand(registered.metadata, fields);
+    const own = 'timeoutMs' in params && typeof params.timeoutMs === 'number' ? params.timeoutMs : undefined;
+    const timeoutMs = own ?? options.timeoutMs ?? Math.min(DEFAULT_TIMEOUT_MS, this.options.maxTimeoutMs);
+    if (timeoutMs > this.options.maxTimeoutMs) {
+      const limit = this.options.maxTimeoutMs;
+      throw new DomainError('quota_exceeded', `timeoutMs is ${timeoutMs}, and this server gives at most ${limit}.`, {
+        quota: 'timeoutMs',
+        limit,
+      });
+    }
+    return { registered, params, id, timeoutMs };
+  }
+
+  /** The line to the agent broke within the command: says what is known, and never that it went well. */
+  private async lost(session: Session): Promise<Error> {
+    if (!(await session.sandbox.ready())) return ended(session);
+    return new DomainError(
+      'engine_unavailable',
+      'The connection to the sandbox was lost while the command ran. The session goes on; whether the command had its effect is not known.',
+    );
+  }
+}
+
+function invalid(field: string, message: string): DomainError {
+  return new DomainError('invalid_params', message, { violations: [{ field, message }] });
+}
+
+function cancelled(): DomainError {
+  return new DomainError('request_cancelled', 'The request was cancelled and what it had started was ended.');
+}
+
+function ended(session: Session): DomainError {
+  const endReason = session.endReason ?? 'container_lost';
+  return new DomainError('session_ended', `The session has ended: ${endReason}.`, { endReason });
+}

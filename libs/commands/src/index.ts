@@ -1,0 +1,12 @@
+export {
+  type Command,
+  type CommandContext,
+  CommandFailure,
+  CommandHandler,
+  type CommandMetadata,
+} from './command-handler.js';
+export { CommandsModule } from './commands.module.js';
+export { type CommandOutcome, CommandsService, type ExecuteOptions } from './commands.service.js';
+export { AsGiven, IsArgument, IsEnvironment, IsPath, IsProgramName, IsTimeoutMs } from './fields.js';
+export { CommandsOptions } from './options.js';
+export type { RunResult } from './run-program.js';

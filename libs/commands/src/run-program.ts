@@ -1,0 +1,203 @@
+import { randomBytes } from 'node:crypto';
+import { isUtf8 } from 'node:buffer';
+
+import { ChannelLostError, type EndReason, FrameTooLargeError, type ProcessEnd } from '#libs/runtime';
+
+import { type CommandContext, CommandFailure } from './command-handler.js';
+import type { CommandsOptions } from './options.js';
+
+export interface Program {
+  readonly args: readonly string[];
+  readonly cwd: string;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly stdin?: string;
+  readonly timeoutMs: number;
+}
+
+/** A run's result as API.md has it. */
+export interface RunResult {
+  readonly processId: string;
+  readonly exitCode: number | null;
+  readonly signal: string | null;
+  readonly endReason: EndReason;
+  readonly stdout: string;
+  readonly stderr: string;
+  /** The exact bytes, present where a stream is not UTF-8 and its text above therefore not exact. */
+  readonly stdoutBase64?: string;
+  readonly stderrBase64?: string;
+  readonly stdoutBytes: number;
+  readonly stderrBytes: number;
+  readonly truncated: boolean;
+  readonly durationMs: number;
+  readonly cpuMs: number;
+  readonly maxRssBytes: number;
+  readonly oomKills: number;
+  readonly leftoversKilled: number;
+  readonly kind?: string;
+}
+
+/**
+ * Runs a program in the session to its end.
+ * @throws CommandFailure with the result, for every end but `exited`
+ */
+export async function runProgram(
+  program: Program,
+  context: CommandContext,
+  options: CommandsOptions,
+): Promise<RunResult> {
+  const { session, signal, onOutput } = context;
+  const processId = `p_${randomBytes(9).toString('base64url')}`;
+  const output = { stdout: new KeptOutput(options.keptOutputBytes), stderr: new KeptOutput(options.keptOutputBytes) };
+  const startedAt = new Date();
+  let end: ProcessEnd;
+  try {
+    end = await session.sandbox.agent.run(
+      {
+        processId,
+        args: program.args,
+        cwd: program.cwd,
+        env: { ...session.sandbox.baseEnv, ...SANDBOX_ENV, ...session.identity.env, ...program.env },
+        timeoutMs: program.timeoutMs,
+        outputLimitBytes: options.outputLimitBytes,
+        // With nobody listening, what no reply can hold need not leave the sandbox.
+        ...(onOutput ? {} : { forwardBytes: options.keptOutputBytes }),
+      },
+      {
+        ...(program.stdin === undefined ? {} : { stdin: Buffer.from(program.stdin) }),
+        signal,
+        onOutput: (chunk) => {
+          output[chunk.stream].add(chunk.data);
+          return onOutput?.(processId, chunk);
+        },
+      },
+    );
+  } catch (error) {
+    if (error instanceof FrameTooLargeError) throw argsTooLong(processId, startedAt, output);
+    if (!(error instanceof ChannelLostError) || (await session.sandbox.ready())) throw error;
+    end = unseenEnd('container_lost', startedAt, output);
+  }
+  const result = toResult(processId, end, output);
+  // A session that ends cancels its commands: to their callers that is a kill, not a wish of theirs.
+  const endReason = end.endReason === 'cancelled' && session.endReason !== undefined ? 'killed' : end.endReason;
+  if (endReason === 'exited') return result;
+  throw new CommandFailure(endReason, explain(endReason, end, program), { ...result, endReason });
+}
+
+interface Output {
+  readonly stdout: KeptOutput;
+  readonly stderr: KeptOutput;
+}
+
+/** What every program finds besides its image's own environment. */
+const SANDBOX_ENV = { HOME: '/workspace', USER: 'sandbox', LOGNAME: 'sandbox', TMPDIR: '/tmp' };
+
+/** The first bytes of a stream, up to a limit. */
+class KeptOutput {
+  private readonly parts: Buffer[] = [];
+  private kept = 0;
+  /** All bytes seen. */
+  total = 0;
+
+  constructor(private readonly limit: number) {}
+
+  add(data: Buffer): void {
+    this.total += data.length;
+    const part = data.subarray(0, this.limit - this.kept);
+    if (part.length === 0) return;
+    this.parts.push(Buffer.from(part));
+    this.kept += part.length;
+  }
+
+  get truncated(): boolean {
+    return this.total > this.kept;
+  }
+
+  bytes(cut: boolean): Buffer {
+    const all = Buffer.concat(this.parts);
+    return cut ? all.subarray(0, wholeCharacters(all)) : all;
+  }
+}
+
+function toResult(processId: string, end: ProcessEnd, output: Output): RunResult {
+  const out = output.stdout.bytes(end.stdoutBytes > output.stdout.total || output.stdout.truncated);
+  const err = output.stderr.bytes(end.stderrBytes > output.stderr.total || output.stderr.truncated);
+  return {
+    processId,
+    exitCode: end.exitCode,
+    signal: end.signal,
+    endReason: end.endReason,
+    stdout: out.toString(),
+    stderr: err.toString(),
+    ...(isUtf8(out) ? {} : { stdoutBase64: out.toString('base64') }),
+    ...(isUtf8(err) ? {} : { stderrBase64: err.toString('base64') }),
+    stdoutBytes: end.stdoutBytes,
+    stderrBytes: end.stderrBytes,
+    truncated: end.truncated || output.stdout.truncated || output.stderr.truncated,
+    durationMs: end.durationMs,
+    cpuMs: end.cpuMs,
+    maxRssBytes: end.maxRssBytes,
+    oomKills: end.oomKills,
+    leftoversKilled: end.leftoversKilled,
+    ...(end.kind === undefined ? {} : { kind: end.kind }),
+  };
+}
+
+/** How many leading bytes end with a whole UTF-8 character; a cut at a limit may fall into one. */
+export function wholeCharacters(bytes: Buffer): number {
+  for (let back = 1; back <= Math.min(3, bytes.length); back++) {
+    const byte = bytes[bytes.length - back] ?? 0;
+    if ((byte & 0xc0) === 0x80) continue;
+    const wanted = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : byte >= 0xc0 ? 2 : 1;
+    return wanted > back ? bytes.length - back : bytes.length;
+  }
+  return bytes.length;
+}
+
+function argsTooLong(processId: string, startedAt: Date, output: Output): CommandFailure {
+  const end = { ...unseenEnd('spawn_failed', startedAt, output), kind: 'args_too_long' };
+  const message = 'The arguments and the environment are too long together; write them to a file instead.';
+  return new CommandFailure('spawn_failed', message, toResult(processId, end, output));
+}
+
+/** The end of a program that no agent can tell of. */
+function unseenEnd(endReason: EndReason, startedAt: Date, output: Output): ProcessEnd {
+  return {
+    endReason,
+    exitCode: null,
+    signal: null,
+    startedAt: startedAt.toISOString(),
+    durationMs: Date.now() - startedAt.getTime(),
+    cpuMs: 0,
+    maxRssBytes: 0,
+    stdoutBytes: output.stdout.total,
+    stderrBytes: output.stderr.total,
+    truncated: false,
+    oomKills: 0,
+    leftoversKilled: 0,
+  };
+}
+
+function explain(endReason: Exclude<EndReason, 'exited'>, end: ProcessEnd, program: Program): string {
+  switch (endReason) {
+    case 'timed_out':
+      return `The program did not end within ${program.timeoutMs} ms and was killed with all that it had started.`;
+    case 'cpu_exceeded':
+      return 'The program used up its CPU time and was killed.';
+    case 'output_limit':
+      return `The program wrote more than the limit of output (${end.stdoutBytes + end.stderrBytes} bytes) and was killed.`;
+    case 'out_of_memory':
+      return 'The kernel killed the program because the session had no memory left.';
+    case 'signaled':
+      return `The program was ended by ${end.signal ?? 'a signal'}, which the server did not send.`;
+    case 'cancelled':
+      return 'The request was cancelled and the program was killed.';
+    case 'killed':
+      return 'The program was killed because its session was closed or it was asked to be.';
+    case 'container_lost':
+      return 'The container of the session ended while the program ran.';
+    case 'spawn_failed':
+      return end.message ?? `The program ${JSON.stringify(program.args[0])} could not be started.`;
+    default:
+      return endReason satisfies never;
+  }
+}

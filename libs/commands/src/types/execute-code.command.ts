@@ -1,0 +1,104 @@
+import { ArrayMaxSize, IsArray, IsOptional, IsString } from 'class-validator';
+import { randomBytes } from 'node:crypto';
+
+import { AgentError, ChannelLostError, findLanguage, type CodePaths, type Toolchain } from '#libs/runtime';
+
+import { type Command, type CommandContext, CommandFailure, CommandHandler } from '../command-handler.js';
+import { IsArgument, IsTimeoutMs } from '../fields.js';
+import { CommandsOptions } from '../options.js';
+import { runProgram, type RunResult } from '../run-program.js';
+import { MAX_ARGS } from './execute-shell.command.js';
+
+export class ExecuteCodeParams {
+  @IsString()
+  code: string;
+
+  @IsOptional()
+  @IsArray()
+  @ArrayMaxSize(MAX_ARGS)
+  @IsString({ each: true })
+  @IsArgument({ each: true })
+  args: string[] = [];
+
+  @IsOptional()
+  @IsString()
+  stdin?: string;
+
+  @IsTimeoutMs()
+  timeoutMs?: number;
+
+  /** The session's language where absent; another name of the same image, such as `typescript`, is another toolchain. */
+  @IsOptional()
+  @IsString()
+  language?: string;
+}
+
+@CommandHandler({
+  type: 'execute_code',
+  aliases: ['execute'],
+  params: ExecuteCodeParams,
+  summary: 'Writes code to a file, builds it where its language needs that, and runs it.',
+})
+export class ExecuteCodeCommand implements Command<ExecuteCodeParams> {
+  constructor(private readonly options: CommandsOptions) {}
+
+  async execute(params: ExecuteCodeParams, context: CommandContext): Promise<RunResult> {
+    const toolchain = toolchainOf(params, context);
+    const { agent } = context.session.sandbox;
+    const deadline = performance.now() + context.timeoutMs;
+    const paths = codePaths(toolchain);
+    const write = { mode: 'create_new', parents: true } as const;
+    await agent.writeFile(paths.source, Buffer.from(params.code), write, context);
+    try {
+      const built = toolchain.build && (await this.build(toolchain.build(paths), context));
+      if (built && built.exitCode !== 0) return built;
+      return await runProgram(
+        {
+          args: [...toolchain.run(paths), ...params.args],
+          cwd: '/workspace',
+          timeoutMs: Math.max(1, Math.ceil(deadline - performance.now())),
+          ...(params.stdin === undefined ? {} : { stdin: params.stdin }),
+        },
+        context,
+        this.options,
+      );
+    } finally {
+      await this.tidy(toolchain.inWorkspace ? paths.source : paths.directory, context);
+    }
+  }
+
+  /** A compiler's exit code other than 0 is the result: the program never ran, and its diagnostics say why. */
+  private build(args: readonly string[], context: CommandContext): Promise<RunResult> {
+    return runProgram({ args, cwd: '/workspace', timeoutMs: context.timeoutMs }, context, this.options);
+  }
+
+  /** Not bound to the caller's signal: a cancelled run leaves no files either. */
+  private async tidy(path: string, { session }: CommandContext): Promise<void> {
+    if (session.endReason !== undefined) return;
+    await session.sandbox.agent.deleteFile(path, true).catch((error: unknown) => {
+      // The program may have deleted it, or the sandbox may be gone: the run's own end is what counts.
+      if (!(error instanceof AgentError || error instanceof ChannelLostError)) throw error;
+    });
+  }
+}
+
+function toolchainOf(params: ExecuteCodeParams, { session }: CommandContext): Toolchain {
+  const { language, requestedLanguage } = session.identity;
+  const wanted = params.language ?? requestedLanguage;
+  if (findLanguage(wanted)?.name === language.name) return language.toolchain(wanted.toLowerCase());
+  throw new CommandFailure(
+    'unsupported_language',
+    `This session runs ${language.name}; make another session for ${JSON.stringify(wanted)}.`,
+  );
+}
+
+/** A name of its own for every run: no file of the client's is overwritten, and runs at the same time do not meet. */
+function codePaths(toolchain: Toolchain): CodePaths {
+  const id = randomBytes(6).toString('hex');
+  const directory = `/tmp/run-${id}`;
+  const extension = toolchain.file.slice(toolchain.file.lastIndexOf('.'));
+  return {
+    directory,
+    source: toolchain.inWorkspace ? `/workspace/.run-${id}${extension}` : `${directory}/${toolchain.file}`,
+  };
+}
