@@ -1,0 +1,59 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import { APP_INTERCEPTOR } from '@nestjs/core';
+import { ScheduleModule } from '@nestjs/schedule';
+
+import { CommandsModule } from '#libs/commands';
+import { DockerRuntime } from '#libs/docker-runtime';
+import { OpenRpcModule } from '#libs/jsonrpc';
+import { SandboxRuntime } from '#libs/runtime';
+import { SessionsModule } from '#libs/sessions';
+
+import type { Config } from './config/config.js';
+import { ConfigModule } from './config/config.module.js';
+import { ExecutionsGateway } from './executions/executions.gateway.js';
+import { ExecutionsService } from './executions/executions.service.js';
+import { openRpcOptions } from './gateway/openrpc.js';
+import { CommandSchemas } from './gateway/command-schemas.js';
+import { ServerFacts } from './gateway/server-facts.js';
+import { WsGateway } from './gateway/ws.gateway.js';
+import { HealthModule } from './health/health.module.js';
+import { LanguagesService } from './languages/languages.service.js';
+import { LogContextInterceptor } from './logging/log-context.interceptor.js';
+
+/** The runtime is picked here, and nowhere else. */
+@Module({
+  providers: [{ provide: SandboxRuntime, useClass: DockerRuntime }],
+  exports: [SandboxRuntime],
+})
+class RuntimeModule {
+  static global(): DynamicModule {
+    return { module: RuntimeModule, global: true };
+  }
+}
+
+@Module({})
+export class AppModule {
+  static forRoot(config: Config, seccompProfile: string): DynamicModule {
+    return {
+      module: AppModule,
+      imports: [
+        ConfigModule.forRoot(config, seccompProfile),
+        RuntimeModule.global(),
+        ScheduleModule.forRoot(),
+        SessionsModule,
+        CommandsModule,
+        HealthModule,
+        OpenRpcModule.forRoot(openRpcOptions()),
+      ],
+      providers: [
+        WsGateway,
+        ExecutionsGateway,
+        ExecutionsService,
+        LanguagesService,
+        ServerFacts,
+        CommandSchemas,
+        { provide: APP_INTERCEPTOR, useClass: LogContextInterceptor },
+      ],
+    };
+  }
+}

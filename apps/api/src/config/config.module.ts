@@ -1,0 +1,59 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import { join } from 'node:path';
+
+import { CommandsOptions } from '#libs/commands';
+import { DockerRuntimeOptions } from '#libs/docker-runtime';
+import { SessionsOptions } from '#libs/sessions';
+
+import { Config } from './config.js';
+
+/** Hands every module the part of the configuration that it asks for. */
+@Module({})
+export class ConfigModule {
+  static forRoot(config: Config, seccompProfile: string): DynamicModule {
+    const providers = [
+      { provide: Config, useValue: config },
+      { provide: DockerRuntimeOptions, useValue: dockerRuntimeOptions(config, seccompProfile) },
+      { provide: SessionsOptions, useValue: sessionsOptions(config) },
+      { provide: CommandsOptions, useValue: commandsOptions(config) },
+    ];
+    return { module: ConfigModule, global: true, providers, exports: providers.map(({ provide }) => provide) };
+  }
+}
+
+function dockerRuntimeOptions(config: Config, seccompProfile: string): DockerRuntimeOptions {
+  return {
+    dockerHost: config.dockerHost,
+    serverId: config.ownServerId,
+    agentImage: `codebeaker-agent:${config.imageTag}`,
+    seccompProfile,
+    ...(config.ociRuntime === undefined ? {} : { ociRuntime: config.ociRuntime }),
+    diskLimit: config.diskLimit,
+    stateDirectory: join(config.stateDirectory, config.ownServerId),
+    engineTimeoutMs: config.engineTimeoutMs,
+  };
+}
+
+function sessionsOptions(config: Config): SessionsOptions {
+  return {
+    maxSessions: config.maxSessions,
+    maxConcurrentCreates: config.maxConcurrentCreates,
+    maxMemoryMB: config.maxMemoryMB,
+    maxCpus: config.maxCpus,
+    maxPids: config.maxPids,
+    maxDiskMB: config.maxDiskMB,
+    maxLifetimeMinutes: config.maxLifetimeMinutes,
+    allowedImages: config.allowedImages,
+    cleanUpCron: config.cleanUpCron,
+    imageTag: config.imageTag,
+  };
+}
+
+function commandsOptions(config: Config): CommandsOptions {
+  return {
+    maxTimeoutMs: config.maxTimeoutMs,
+    keptOutputBytes: config.keptOutputBytes,
+    outputLimitBytes: config.outputLimitBytes,
+    maxReadBytes: config.maxReadBytes,
+  };
+}

@@ -1,0 +1,31 @@
+import type { LoggerService } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import type { NestExpressApplication } from '@nestjs/platform-express';
+import { readFile } from 'node:fs/promises';
+
+import { JsonRpcWsAdapter } from '#libs/jsonrpc';
+
+import { AppModule } from './app.module.js';
+import type { Config } from './config/config.js';
+import { describeError } from './gateway/errors.js';
+import { projectPath } from './project-path.js';
+
+/** The whole server, not yet listening. */
+export async function createApp(config: Config, logger: LoggerService | false): Promise<NestExpressApplication> {
+  const seccompProfile = JSON.stringify(JSON.parse(await readFile(projectPath('docker', 'seccomp.json'), 'utf8')));
+  const app = await NestFactory.create<NestExpressApplication>(AppModule.forRoot(config, seccompProfile), {
+    logger,
+    abortOnError: false,
+  });
+  app.disable('x-powered-by');
+  app.useWebSocketAdapter(
+    new JsonRpcWsAdapter(app, {
+      maxPayloadBytes: config.maxFrameBytes,
+      maxInFlight: config.maxInFlight,
+      maxConnections: config.maxConnections,
+      heartbeatIntervalMs: config.heartbeatSeconds * 1000,
+      errorMapper: describeError,
+    }),
+  );
+  return app;
+}

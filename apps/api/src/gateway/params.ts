@@ -1,0 +1,247 @@
+import {
+  ArrayMaxSize,
+  IsArray,
+  IsBoolean,
+  IsIn,
+  IsInt,
+  IsNotEmpty,
+  IsNumber,
+  IsObject,
+  IsOptional,
+  IsString,
+  Max,
+  MaxLength,
+  Min,
+  ValidateNested,
+} from 'class-validator';
+import { Type } from 'class-transformer';
+
+import { IsArgument, IsEnvironment, IsPath, IsTimeoutMs } from '#libs/commands';
+
+import { IsLabels } from './labels.js';
+
+const MAX_NAME_LENGTH = 256;
+const MAX_PAGE = 1_000;
+const MIN_MEMORY_MB = 6;
+/** The engine's own bounds of CpuShares. */
+const MIN_CPU_SHARES = 2;
+const MAX_CPU_SHARES = 262_144;
+/** A hundredth of a minute: below it an idle session would end before it can be used. */
+const MIN_MINUTES = 0.01;
+
+export class InitializeParams {
+  @IsOptional()
+  @IsObject()
+  clientInfo?: object;
+
+  @IsOptional()
+  @IsString()
+  protocolVersion?: string;
+
+  @IsOptional()
+  @IsObject()
+  capabilities?: object;
+}
+
+export class SessionIdParams {
+  @IsString()
+  @IsNotEmpty()
+  @MaxLength(MAX_NAME_LENGTH)
+  sessionId: string;
+}
+
+export class CreateSessionParams {
+  /** A name or alias from language.list. */
+  @IsString()
+  @IsNotEmpty()
+  @MaxLength(MAX_NAME_LENGTH)
+  language: string;
+
+  @IsOptional()
+  @IsNumber()
+  @Min(MIN_MINUTES)
+  idleTimeoutMinutes?: number;
+
+  @IsOptional()
+  @IsNumber()
+  @Min(MIN_MINUTES)
+  maxLifetimeMinutes?: number;
+
+  @IsOptional()
+  @IsInt()
+  @Min(MIN_MEMORY_MB)
+  memoryLimitMB?: number;
+
+  @IsOptional()
+  @IsNumber()
+  @Min(0.01)
+  cpuLimit?: number;
+
+  @IsOptional()
+  @IsInt()
+  @Min(MIN_CPU_SHARES)
+  @Max(MAX_CPU_SHARES)
+  cpuShares?: number;
+
+  @IsOptional()
+  @IsInt()
+  @Min(1)
+  pidsLimit?: number;
+
+  @IsOptional()
+  @IsInt()
+  @Min(1)
+  diskLimitMB?: number;
+
+  @IsOptional()
+  @IsIn(['none'])
+  network?: 'none';
+
+  @IsOptional()
+  @IsString()
+  @IsNotEmpty()
+  @MaxLength(MAX_NAME_LENGTH)
+  dockerImage?: string;
+
+  @IsOptional()
+  @IsEnvironment()
+  env?: Record<string, string>;
+
+  @IsOptional()
+  @IsLabels()
+  labels?: Record<string, string>;
+
+  @IsOptional()
+  @IsString()
+  @MaxLength(MAX_NAME_LENGTH)
+  name?: string;
+}
+
+export class ExecuteParams extends SessionIdParams {
+  /** `type` and the fields of that type; which they are, the handler of the type checks. */
+  @IsObject()
+  command: object;
+
+  /** Sends session.output notifications while the command runs. */
+  @IsOptional()
+  @IsBoolean()
+  stream = false;
+
+  @IsTimeoutMs()
+  timeoutMs?: number;
+}
+
+export class ListSessionsParams {
+  @IsOptional()
+  @IsString()
+  language?: string;
+
+  @IsOptional()
+  @IsIn(['Active', 'Idle'])
+  state?: 'Active' | 'Idle';
+
+  /** Sessions that have all of these. */
+  @IsOptional()
+  @IsLabels()
+  labels?: Record<string, string>;
+
+  @IsOptional()
+  @IsInt()
+  @Min(1)
+  @Max(MAX_PAGE)
+  limit = 100;
+
+  /** `nextCursor` of the answer before. */
+  @IsOptional()
+  @IsString()
+  @MaxLength(MAX_NAME_LENGTH)
+  cursor?: string;
+}
+
+export class ExtendSessionParams extends SessionIdParams {
+  @IsOptional()
+  @IsNumber()
+  @Min(MIN_MINUTES)
+  idleTimeoutMinutes?: number;
+
+  @IsOptional()
+  @IsNumber()
+  @Min(MIN_MINUTES)
+  maxLifetimeMinutes?: number;
+}
+
+export class ExecutionFile {
+  @IsPath()
+  path: string;
+
+  @IsString()
+  content: string;
+
+  @IsOptional()
+  @IsIn(['utf8', 'base64'])
+  encoding: 'utf8' | 'base64' = 'utf8';
+}
+
+export class RunExecutionParams {
+  @IsString()
+  @IsNotEmpty()
+  @MaxLength(MAX_NAME_LENGTH)
+  language: string;
+
+  @IsString()
+  code: string;
+
+  @IsOptional()
+  @IsString()
+  stdin?: string;
+
+  @IsOptional()
+  @IsArray()
+  @ArrayMaxSize(10_000)
+  @IsString({ each: true })
+  @IsArgument({ each: true })
+  args: string[] = [];
+
+  /** Written before the code runs. */
+  @IsOptional()
+  @IsArray()
+  @ArrayMaxSize(1_000)
+  @ValidateNested({ each: true })
+  @Type(() => ExecutionFile)
+  files: ExecutionFile[] = [];
+
+  /** Seconds. */
+  @IsOptional()
+  @IsNumber()
+  @Min(0.001)
+  timeout = 30;
+
+  /** MB. */
+  @IsOptional()
+  @IsInt()
+  @Min(MIN_MEMORY_MB)
+  memoryLimit?: number;
+
+  @IsOptional()
+  @IsNumber()
+  @Min(0.01)
+  cpuLimit?: number;
+
+  /** Needs a network, which sandboxes do not have: anything but an empty list is refused. */
+  @IsOptional()
+  @IsArray()
+  @ArrayMaxSize(0, { message: 'packages cannot be installed: sandboxes have no network' })
+  packages?: string[];
+
+  /** Answers at once; the result is told by execution.status and by execution.completed. */
+  @IsOptional()
+  @IsBoolean()
+  async = false;
+}
+
+export class ExecutionIdParams {
+  @IsString()
+  @IsNotEmpty()
+  @MaxLength(MAX_NAME_LENGTH)
+  executionId: string;
+}
