@@ -46,6 +46,7 @@ up_to_date() {
 # a registry that cannot be reached answers nothing for minutes; one that is only slow soon names the layers
 pull() {
   local log=$scratch/pull tries=0 client
+  : >"$log"
   docker pull "$1" >"$log" 2>&1 </dev/null &
   client=$!
   while kill -0 $client 2>/dev/null && ! grep -q 'Pulling fs layer\|Already exists' "$log"; do

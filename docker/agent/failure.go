@@ -95,6 +95,9 @@ var fileSentences = map[string]string{
 func pathFailure(path string, err error) error {
 	var known *failure
 	if errors.As(err, &known) {
+		if known == errSpecialFile {
+			return fileFailure(known.Code, path)
+		}
 		return known
 	}
 	var errno syscall.Errno

@@ -121,6 +121,17 @@ func checkDestination(from, to place, source syscall.Stat_t, overwrite bool) err
 	return nil
 }
 
+type inode struct {
+	device uint64
+	number uint64
+}
+
+func inodeOf(fd int) (inode, error) {
+	var stat syscall.Stat_t
+	err := syscall.Fstat(fd, &stat)
+	return inode{device: uint64(stat.Dev), number: stat.Ino}, err
+}
+
 // refuseInside goes up from a directory to the root, and fails when it comes past the one that is to be copied: by
 // inodes, since paths through links tell nothing.
 func refuseInside(source inode, directory int) error {

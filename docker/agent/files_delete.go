@@ -6,7 +6,7 @@ import (
 )
 
 // deletesPerStep is how many names are removed before somebody else may have the thread.
-const deletesPerStep = 2048
+const deletesPerStep = 256
 
 type deleteHead struct {
 	Path      string   `json:"path"`
@@ -68,37 +68,27 @@ func removeName(directory int, name string) error {
 	return removed
 }
 
-type inode struct {
-	device uint64
-	number uint64
+// treeRemoval empties a directory of any depth: with a descriptor for each level down to maxDeleteDepth, and no path ever
+// made. What lies deeper is first moved up to the top of the same tree, and is met there again. Going back by ".." would
+// need no descriptors, but in a bind mount the kernel walks all the way up to see whether it may (path_connected), which
+// takes half an hour for a tree of a hundred thousand levels.
+type treeRemoval struct {
+	ctx    context.Context
+	levels []int
+	buffer []byte
 }
 
-// treeRemoval empties a directory of any depth with two descriptors and 16 bytes a level: no path is ever made, the way
-// up is "..". It looks whether that is still where it came from, because a program can move a directory meanwhile. What
-// it was at in a directory above it finds again by reading that from its start: all before is gone.
-type treeRemoval struct {
-	ctx  context.Context
-	fd   int
-	self inode
-	up   []inode
-}
+const maxDeleteDepth = 256
 
 func deleteTree(ctx context.Context, at place) error {
-	t := &treeRemoval{ctx: ctx, fd: -1}
-	defer func() {
-		if t.fd >= 0 {
-			syscall.Close(t.fd)
-		}
-	}()
+	t := &treeRemoval{ctx: ctx, buffer: make([]byte, direntReadBytes)}
+	defer func() { closeAll(t.levels...) }()
 	err := asUser(ctx, func() error { return t.into(at.directory, at.name) })
-	for done := false; err == nil && !done; {
+	for err == nil && len(t.levels) > 0 {
 		if ctx.Err() != nil {
 			return contextFailure(ctx)
 		}
-		err = asUser(ctx, func() (err error) {
-			done, err = t.step()
-			return err
-		})
+		err = asUser(ctx, t.step)
 	}
 	if err != nil {
 		return err
@@ -106,99 +96,66 @@ func deleteTree(ctx context.Context, at place) error {
 	return asUser(ctx, func() error { return removeName(at.directory, at.name) })
 }
 
-// into opens a directory below fd and makes it the current one.
 func (t *treeRemoval) into(directory int, name string) error {
 	fd, err := openAt(directory, name, syscall.O_RDONLY|syscall.O_DIRECTORY|syscall.O_NOFOLLOW, 0, resolveNoSymlinks)
 	if err != nil {
 		return err
 	}
-	return t.take(fd)
-}
-
-func (t *treeRemoval) take(fd int) error {
-	self, err := inodeOf(fd)
-	if err != nil {
-		syscall.Close(fd)
-		return err
-	}
-	if t.fd >= 0 {
-		syscall.Close(t.fd)
-	}
-	t.fd, t.self = fd, self
+	t.levels = append(t.levels, fd)
 	return nil
 }
 
-func inodeOf(fd int) (inode, error) {
-	var stat syscall.Stat_t
-	err := syscall.Fstat(fd, &stat)
-	return inode{device: uint64(stat.Dev), number: stat.Ino}, err
-}
-
-// step removes some names. done is true when the directory with which all began is empty.
-func (t *treeRemoval) step() (done bool, err error) {
-	buffer := make([]byte, direntReadBytes)
-	for removed := 0; removed < deletesPerStep; {
-		n, failure := t.pass(buffer)
-		if failure != nil {
-			return false, failure
+// step removes some names, or what one reading of a directory brings.
+func (t *treeRemoval) step() error {
+	for removed := 0; removed < deletesPerStep && len(t.levels) > 0; {
+		n, err := t.pass()
+		if err != nil {
+			return err
 		}
 		removed += n
-		if n > 0 {
-			continue
+		if n == 0 {
+			last := len(t.levels) - 1
+			syscall.Close(t.levels[last])
+			t.levels = t.levels[:last]
+			removed++
 		}
-		if len(t.up) == 0 {
-			return true, nil
-		}
-		if err := t.goUp(); err != nil {
-			return false, err
-		}
-		removed++
 	}
-	return false, nil
+	return nil
 }
 
-// pass removes what one reading of the current directory brings, or goes into a directory below. It returns 0 when there
+// pass removes what one reading of the deepest directory brings, or goes into a directory below. It returns 0 when there
 // is nothing.
-func (t *treeRemoval) pass(buffer []byte) (count int, err error) {
-	// Some file systems leave out names that stand behind a removed one: every reading is from the start.
-	if _, err := syscall.Seek(t.fd, 0, 0); err != nil {
+func (t *treeRemoval) pass() (count int, err error) {
+	fd := t.levels[len(t.levels)-1]
+	// Some file systems leave out names that stand behind a removed one: every pass is from the start.
+	if _, err := syscall.Seek(fd, 0, 0); err != nil {
 		return 0, err
 	}
-	n, err := ignoringEINTR(func() (int, error) { return syscall.ReadDirent(t.fd, buffer) })
-	if err != nil || n <= 0 {
-		return 0, err
-	}
-	eachDirent(buffer[:n], func(e dirent) bool {
-		name := string(e.name)
-		count++
-		switch err = removeName(t.fd, name); err {
-		case nil:
-		case syscall.ENOENT:
-			err = nil
-		case syscall.ENOTEMPTY:
-			above := t.self
-			if err = t.into(t.fd, name); err == nil {
-				t.up = append(t.up, above)
-			}
-			return false
+	// A reading may bring nothing but "." and "..", and the next one more.
+	for count == 0 && err == nil {
+		n, readError := ignoringEINTR(func() (int, error) { return syscall.ReadDirent(fd, t.buffer) })
+		if readError != nil || n <= 0 {
+			return 0, readError
 		}
-		return err == nil
-	})
+		eachDirent(t.buffer[:n], func(e dirent) bool {
+			count++
+			var deeper bool
+			deeper, err = t.remove(fd, string(e.name))
+			return err == nil && !deeper
+		})
+	}
 	return count, err
 }
 
-func (t *treeRemoval) goUp() error {
-	fd, err := openAt(t.fd, "..", syscall.O_RDONLY|syscall.O_DIRECTORY, 0, 0)
-	if err != nil {
-		return err
+// remove returns deeper true when it went into a directory instead.
+func (t *treeRemoval) remove(directory int, name string) (deeper bool, err error) {
+	switch err = removeName(directory, name); {
+	case err == syscall.ENOENT:
+		return false, nil
+	case err != syscall.ENOTEMPTY:
+		return false, err
+	case len(t.levels) == maxDeleteDepth:
+		return false, renameat2(directory, name, t.levels[0], temporaryName(), renameNoreplace)
 	}
-	expected := t.up[len(t.up)-1]
-	t.up = t.up[:len(t.up)-1]
-	if err := t.take(fd); err != nil {
-		return err
-	}
-	if t.self != expected {
-		return fail("io_error", "a directory was moved while it was being deleted")
-	}
-	return nil
+	return true, t.into(directory, name)
 }

@@ -73,8 +73,26 @@ func rename(source, destination string, overwrite bool) error {
 	return pathFailure(destination, err)
 }
 
+// mayRemove asks the directory that holds a path. A kernel without the call lets the removal itself find out.
+func mayRemove(source string) error {
+	at, err := openPlace(source)
+	if err != nil {
+		return err
+	}
+	defer at.close()
+	err = faccessat2(at.directory, accessWrite|accessSearch, atEaccess|atEmptyPath)
+	if err == syscall.ENOSYS {
+		return nil
+	}
+	return err
+}
+
 // moveAcross copies, and removes the source when the whole copy stands in its place.
 func moveAcross(ctx context.Context, source, destination string, overwrite bool) error {
+	// Before the copy: one that stands there beside a source that cannot go is not a move.
+	if err := asUser(ctx, func() error { return mayRemove(source) }); err != nil {
+		return pathFailure(source, err)
+	}
 	if _, err := copyTo(ctx, source, destination, overwrite, true, false); err != nil {
 		return err
 	}

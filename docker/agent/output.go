@@ -110,6 +110,9 @@ func (o *output) allowed() int {
 func (o *output) account(n int) {
 	o.bytes += n
 	ringBytes.Add(int64(n))
+	if n < 0 {
+		memoryFreed(-n)
+	}
 }
 
 // dropTo drops the first n chunks. It is called with mu held.

@@ -10,10 +10,15 @@ const (
 	sysPidfdSendSignal = 424
 	sysPidfdOpen       = 434
 	sysOpenat2         = 437
+	sysFaccessat2      = 439
 
 	atFdcwd           = -100
 	atSymlinkNofollow = 0x100
 	atRemovedir       = 0x200
+	atEaccess         = 0x200
+	atEmptyPath       = 0x1000
+	accessWrite       = 2
+	accessSearch      = 1
 	oPath             = 0x200000
 
 	renameNoreplace = 1
@@ -79,6 +84,13 @@ func fstatat(dirfd int, path string, stat *syscall.Stat_t, flags int) error {
 	}
 	_, _, errno := syscall.Syscall6(sysFstatat, uintptr(dirfd), uintptr(unsafe.Pointer(name)),
 		uintptr(unsafe.Pointer(stat)), uintptr(flags), 0, 0)
+	return errnoOrNil(errno)
+}
+
+// faccessat2 asks, for the open directory itself, with the ids that file operations are done with.
+func faccessat2(dirfd int, mode, flags uintptr) error {
+	empty := [1]byte{}
+	_, _, errno := syscall.Syscall6(sysFaccessat2, uintptr(dirfd), uintptr(unsafe.Pointer(&empty)), mode, flags, 0, 0)
 	return errnoOrNil(errno)
 }
 

@@ -284,7 +284,7 @@ describe('a command that fails', () => {
     expect(await (await service()).execute(session, { type: 'probe' })).toMatchObject({
       success: false,
       result: null,
-      error: 'there is no /x',
+      error: 'There is no /x.',
       errorCode: 'not_found',
     });
   });

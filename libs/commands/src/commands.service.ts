@@ -95,7 +95,7 @@ export class CommandsService implements OnModuleInit {
       }
       if (error instanceof AgentError) {
         if (error.code === 'cancelled' && session.endReason !== undefined) throw ended(session);
-        return outcome({ success: false, result: null, error: error.message, errorCode: error.code });
+        return outcome({ success: false, result: null, error: sentence(error.message), errorCode: error.code });
       }
       if (session.endReason !== undefined) throw ended(session);
       if (error instanceof ChannelLostError) throw await this.lost(session);
@@ -137,6 +137,12 @@ export class CommandsService implements OnModuleInit {
       'The connection to the sandbox was lost while the command ran. The session goes on; whether the command had its effect is not known.',
     );
   }
+}
+
+/** An agent says what was wrong without a capital and a full stop; a path in front stays as it is. */
+function sentence(message: string): string {
+  const end = /[.!?]$/.test(message) ? '' : '.';
+  return `${message.charAt(0).toUpperCase()}${message.slice(1)}${end}`;
 }
 
 function invalid(field: string, message: string): DomainError {

@@ -12,6 +12,9 @@ import { WorkspaceDisks } from './workspace-disks.js';
 
 Logger.overrideLogger(false);
 
+// The pauses before a line is mended again are no part of what is tested here.
+vi.mock('node:timers/promises', () => ({ setTimeout: () => arrived() }));
+
 const IMAGE = 'codebeaker-python:latest';
 const AGENT_IMAGE = 'codebeaker-agent:latest';
 const SPEC: SandboxSpec = {
@@ -449,5 +452,18 @@ describe('DockerRuntime', () => {
     };
 
     await expect(runtime.create(SPEC)).rejects.toMatchObject({ kind: 'invalid_limits' });
+  });
+
+  it('leaves a sandbox running whose line is just being mended when the connections are closed', async () => {
+    const { sandbox, container } = await created();
+    const { answerHello } = container.agent;
+    container.agent.answerHello = (nonce) => {
+      void runtime.close();
+      return answerHello(nonce);
+    };
+    container.agent.breakLine();
+    for (let turn = 0; turn < 20; turn++) await arrived();
+
+    expect(docker.removed).not.toContain(sandbox.id);
   });
 });

@@ -18,6 +18,8 @@ import { EngineWatch } from './engine-watch.js';
 import { DockerRuntimeOptions } from './options.js';
 
 const DISK_LABEL = 'disk';
+/** The engine answers 400 to wrong settings of ours as well; these are the ones that a client chooses. */
+const ABOUT_LIMITS = /cpu|memory|pids/i;
 
 /** Sandboxes as Docker containers, each with our agent as its main process. */
 @Injectable()
@@ -34,7 +36,7 @@ export class DockerRuntime extends SandboxRuntime implements OnModuleInit {
     this.engine = new Engine(options.dockerHost, options.engineTimeoutMs);
     this.watch = new EngineWatch(this.engine, options.serverId);
     this.agentVolume = new AgentVolume(this.engine, options.agentImage, options.serverId);
-    this.disks = new WorkspaceDisks(options.diskLimit, this.engine, options.stateDirectory);
+    this.disks = new WorkspaceDisks(options.diskLimit, options.dockerHost, this.engine, options.stateDirectory);
     this.watch.on('up', () => this.agentVolume.forget());
   }
 
@@ -126,7 +128,7 @@ export class DockerRuntime extends SandboxRuntime implements OnModuleInit {
     if (statusOf(error) === 404 && spec) return imageUnavailable(spec.image, error);
     this.logger.error({ message: 'the engine refused', error });
     const reason = engineReason(error);
-    if (statusOf(error) === 400) {
+    if (statusOf(error) === 400 && ABOUT_LIMITS.test(reason)) {
       return new RuntimeError(
         'invalid_limits',
         `The engine does not accept these limits: ${reason}`,

@@ -127,6 +127,7 @@ export class DockerSandbox implements Sandbox {
   private async mend(): Promise<boolean> {
     for (const pauseMs of MEND_PAUSES_MS) {
       if (pauseMs > 0) await delay(pauseMs);
+      if (this.detached && !this.ending.signal.aborted) throw new ChannelLostError();
       const lost = await this.lostReason();
       if (this.ending.signal.aborted) return false;
       if (lost) {

@@ -30,6 +30,7 @@ export class WorkspaceDisks {
 
   constructor(
     private readonly wanted: 'auto' | 'loop-ext4' | 'tmpfs',
+    private readonly dockerHost: string,
     private readonly engine: Engine,
     private readonly directory: string,
   ) {}
@@ -47,7 +48,8 @@ export class WorkspaceDisks {
     if (this.wanted === 'tmpfs') return undefined;
     try {
       // The engine mounts what we make: it must see the same devices, so it must run on the same host.
-      if ((await this.engine.hostName()) !== hostname()) throw new Error('the engine is on another host');
+      const isLocal = this.dockerHost.startsWith('unix://') && (await this.engine.hostName()) === hostname();
+      if (!isLocal) throw new Error('the engine is on another host');
       return await LoopDisks.open(this.directory);
     } catch (error) {
       if (this.wanted === 'loop-ext4') throw error;

@@ -1,4 +1,4 @@
-import { ValidationPipe } from '@nestjs/common';
+import { type ArgumentMetadata, ValidationPipe } from '@nestjs/common';
 import type { ValidationError } from 'class-validator';
 import { invalidParams, type RpcViolation } from './rpc-error.js';
 
@@ -20,6 +20,11 @@ export class RpcParamsPipe extends ValidationPipe {
     });
   }
 
+  /** Serializers of other languages write null for what is not set: it says as little here as a missing field. */
+  override transform(value: unknown, metadata: ArgumentMetadata): Promise<unknown> {
+    return super.transform(withoutNulls(value), metadata);
+  }
+
   protected override stripProtoKeys(params: unknown): void {
     // An own stack instead of recursion, as everywhere where clients decide about the depth.
     const pending: [value: unknown, path: string][] = [[params, '']];
@@ -33,6 +38,11 @@ export class RpcParamsPipe extends ValidationPipe {
       }
     }
   }
+}
+
+function withoutNulls(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).filter(([, member]) => member !== null));
 }
 
 /** Flattens class-validator's tree: one violation for each failed rule, with the path of its field. */

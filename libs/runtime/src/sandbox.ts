@@ -51,6 +51,8 @@ export interface Sandbox {
    * @throws RuntimeError engine_unavailable while the engine does not answer
    */
   ready(): Promise<boolean>;
+  /** Ends the line to the agent; the sandbox goes on, for whoever adopts it. */
+  detach(): void;
   /** Removes it and all that belonged to it; resolves when nothing is left. Idempotent. */
   destroy(): Promise<void>;
 }

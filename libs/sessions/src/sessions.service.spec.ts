@@ -611,7 +611,7 @@ describe('a server that starts again', () => {
     expect(after.runtime.adopted).toHaveLength(3);
   });
 
-  it('goes on when one sandbox cannot be taken up, and removes that one as nobody’s', async () => {
+  it('goes on when one sandbox cannot be taken up, and removes that one as nobody’s after some tries', async () => {
     const before = server();
     const broken = await before.sessions.create({ language: 'python' });
     const fine = await before.sessions.create({ language: 'python' });
@@ -619,6 +619,9 @@ describe('a server that starts again', () => {
     const after = await restarted();
     expect(after.sessions.all().map(({ id }) => id)).toEqual([fine.id]);
 
+    await after.sessions.cleanUp(later(2 * MINUTE_MS));
+    expect(engine.containers.has(broken.sandbox.id)).toBe(true);
+    await after.sessions.cleanUp(later(2 * MINUTE_MS));
     await after.sessions.cleanUp(later(2 * MINUTE_MS));
     expect([...engine.containers.keys()]).toEqual([fine.sandbox.id]);
   });

@@ -9,12 +9,14 @@ import { Gate } from './gate.js';
 import { completeConfig, requireClaimable, requireLanguage, requireWithin, sandboxLimits } from './limits.js';
 import { SessionsOptions } from './options.js';
 import { Session, type SessionEndReason } from './session.js';
-import { readClaim } from './session-claim.js';
+import { type ReadClaim, readClaim } from './session-claim.js';
 import type { CreateSessionRequest, SessionConfig } from './session-config.js';
 import { SessionStore } from './session-store.js';
 
 /** How long a session that ends waits for its killed commands to say so. */
 const DRAIN_MS = 3_000;
+/** On a busy host an agent may answer late: only after so many tries a sandbox is nobody's. */
+const MAX_ADOPTIONS = 3;
 /** A container younger than this may be one that is just being made. */
 const ORPHAN_AGE_MS = 60_000;
 
@@ -37,6 +39,7 @@ export class SessionsService implements OnApplicationBootstrap, OnApplicationShu
   private readonly leaving = new Set<string>();
   private adopting: Promise<void> | undefined;
   private adopted = false;
+  private adoptions = 0;
 
   constructor(
     private readonly runtime: SandboxRuntime,
@@ -218,13 +221,13 @@ export class SessionsService implements OnApplicationBootstrap, OnApplicationShu
       if (reason instanceof RuntimeError && reason.kind === 'engine_unavailable') throw reason;
       this.logger.warn({ message: 'a container could not be adopted', error: reason });
     }
-    this.adopted = true;
+    this.adopted = failed.length === 0 || ++this.adoptions >= MAX_ADOPTIONS;
   }
 
   private async adoptOne(record: SandboxRecord): Promise<void> {
     if (!record.running) return this.runtime.remove(record.id);
     const sandbox = await this.runtime.adopt(record);
-    const claim = readClaim((await sandbox.agent.info()).claim);
+    const claim = await this.readClaimOf(sandbox);
     // Nobody's sandbox: its server died before the hand-over, or with the run that it was for.
     if (!claim || claim.identity.hidden) return sandbox.destroy();
     const session = this.sessionOf(claim.identity, sandbox, claim.config);
@@ -232,6 +235,16 @@ export class SessionsService implements OnApplicationBootstrap, OnApplicationShu
     session.executionCount = claim.executionCount;
     this.register(session);
     this.logger.log({ message: 'session adopted', sessionId: session.id });
+  }
+
+  /** A sandbox that cannot be asked is let go again: the next try must find it free. */
+  private async readClaimOf(sandbox: Sandbox): Promise<ReadClaim | undefined> {
+    try {
+      return readClaim((await sandbox.agent.info()).claim);
+    } catch (error) {
+      sandbox.detach();
+      throw error;
+    }
   }
 
   private async removeOrphans(now: Date): Promise<void> {

@@ -78,4 +78,11 @@ describe('ExecutionRecords', () => {
 
     expect(records.get('e_0')).toBeUndefined();
   });
+
+  it('count the exact bytes of what is not text too', () => {
+    const stdoutBase64 = 'x'.repeat(1_048_576);
+    for (let n = 0; n < 500; n++) records.put({ executionId: `e_${n}`, status: 'completed', stdout: '', stdoutBase64 });
+
+    expect(records.get('e_0')).toBeUndefined();
+  });
 });

@@ -30,7 +30,8 @@ export class ExecutionRecords {
 
   put(view: ExecutionView): void {
     this.forget(view.executionId);
-    const bytes = RECORD_BYTES + (view.stdout?.length ?? 0) + (view.stderr?.length ?? 0);
+    const outputs = [view.stdout, view.stderr, view.stdoutBase64, view.stderrBase64];
+    const bytes = outputs.reduce((sum, output) => sum + (output?.length ?? 0), RECORD_BYTES);
     this.records.set(view.executionId, { view, bytes, at: Date.now() });
     this.bytes += bytes;
     this.trim();

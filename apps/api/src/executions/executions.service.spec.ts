@@ -1,3 +1,4 @@
+import { Logger } from '@nestjs/common';
 import { describe, expect, it, vi } from 'vitest';
 
 import { type CommandOutcome, type CommandsService, type ExecuteOptions } from '#libs/commands';
@@ -9,6 +10,8 @@ import { Config } from '../config/config.js';
 import { RunExecutionParams } from '../gateway/params.js';
 import type { ExecutionView } from './execution-records.js';
 import { ExecutionsService } from './executions.service.js';
+
+Logger.overrideLogger(false);
 
 const OK: CommandOutcome = {
   success: true,

@@ -14,6 +14,8 @@ const MS_PER_SECOND = 1_000;
 const SECONDS_PER_MINUTE = 60;
 /** What a sandbox of one run may take beyond the run: to be made and to be handed its files. */
 const SPARE_MINUTES = 2;
+/** Code, files and input of all executions that were started with `async` and have not ended. */
+const MAX_QUEUED_BYTES = 128 * 1024 * 1024;
 
 /** Stateless runs: each in a fresh sandbox that nothing else ever sees, and that is gone with the run. */
 @Injectable()
@@ -24,6 +26,7 @@ export class ExecutionsService implements OnApplicationShutdown {
   private readonly removals = new Set<Promise<void>>();
   private readonly logger = new Logger(ExecutionsService.name);
   private readonly queue: WaitingLine;
+  private queuedBytes = 0;
 
   constructor(
     private readonly sessions: SessionsService,
@@ -51,9 +54,13 @@ export class ExecutionsService implements OnApplicationShutdown {
   /** Queues the run and answers at once; `onEnd` hears the result, which `status` tells too. */
   enqueue(params: RunExecutionParams, onEnd: (execution: ExecutionView) => void): ExecutionView {
     const queued: ExecutionView = { executionId: newId(), status: 'queued' };
+    const bytes = Buffer.byteLength(JSON.stringify(params));
     this.queue.requireRoom();
+    this.requireMemory(bytes);
+    this.queuedBytes += bytes;
     this.records.put(queued);
     const work = this.runQueued(queued.executionId, params).then((ended) => {
+      this.queuedBytes -= bytes;
       this.records.put(ended);
       onEnd(ended);
     });
@@ -70,6 +77,14 @@ export class ExecutionsService implements OnApplicationShutdown {
       'execution_not_found',
       'There is no such execution; results are kept for 10 minutes and only of those started with async.',
     );
+  }
+
+  private requireMemory(bytes: number): void {
+    if (this.queuedBytes + bytes <= MAX_QUEUED_BYTES) return;
+    throw new DomainError('quota_exceeded', 'The executions that wait are too large together; try again later.', {
+      quota: 'queuedBytes',
+      limit: MAX_QUEUED_BYTES,
+    });
   }
 
   private async runQueued(executionId: string, params: RunExecutionParams): Promise<ExecutionView> {

@@ -50,7 +50,7 @@ export class ExecuteCodeCommand implements Command<ExecuteCodeParams> {
     const write = { mode: 'create_new', parents: true } as const;
     await agent.writeFile(paths.source, Buffer.from(params.code), write, context);
     try {
-      const built = toolchain.build && (await this.build(toolchain.build(paths), context));
+      const built = toolchain.build && (await this.build(toolchain.build(paths), paths, context));
       if (built && built.exitCode !== 0) return built;
       return await runProgram(
         {
@@ -68,8 +68,10 @@ export class ExecuteCodeCommand implements Command<ExecuteCodeParams> {
   }
 
   /** A compiler's exit code other than 0 is the result: the program never ran, and its diagnostics say why. */
-  private build(args: readonly string[], context: CommandContext): Promise<RunResult> {
-    return runProgram({ args, cwd: '/workspace', timeoutMs: context.timeoutMs }, context, this.options);
+  private build(args: readonly string[], { directory }: CodePaths, context: CommandContext): Promise<RunResult> {
+    // What a compiler that is killed leaves lying about goes with the run's own directory.
+    const env = { TMPDIR: directory };
+    return runProgram({ args, cwd: '/workspace', env, timeoutMs: context.timeoutMs }, context, this.options);
   }
 
   /** Not bound to the caller's signal: a cancelled run leaves no files either. */

@@ -7,6 +7,8 @@ import { runProgram } from '../run-program.js';
 
 export const MAX_ARGS = 10_000;
 
+const WORKSPACE = '/workspace';
+
 export class ExecuteShellParams {
   /** The program: looked up in PATH, or a path. No shell reads it. */
   @IsProgramName()
@@ -21,7 +23,7 @@ export class ExecuteShellParams {
 
   @IsOptional()
   @IsPath()
-  workingDirectory = '/workspace';
+  workingDirectory = WORKSPACE;
 
   @IsOptional()
   @IsEnvironment()
@@ -50,7 +52,7 @@ export class ExecuteShellCommand implements Command<ExecuteShellParams> {
     const { commandName, args, workingDirectory, env, stdin } = params;
     const program = {
       args: [commandName, ...args],
-      cwd: workingDirectory,
+      cwd: workingDirectory.startsWith('/') ? workingDirectory : `${WORKSPACE}/${workingDirectory}`,
       timeoutMs: context.timeoutMs,
       ...(env ? { env } : {}),
       ...(stdin === undefined ? {} : { stdin }),

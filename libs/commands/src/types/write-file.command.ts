@@ -32,7 +32,7 @@ export class WriteFileParams {
 export class WriteFileCommand implements Command<WriteFileParams> {
   async execute({ path, content, mode, encoding }: WriteFileParams, context: CommandContext) {
     const bytes = decodeContent(content, encoding);
-    if (!bytes) throw new CommandFailure('invalid_base64', 'content is not base64.');
+    if (!bytes) throw new CommandFailure('invalid_base64', 'The content is not base64.');
     const options = { mode: MODES[mode], parents: mode !== 'Overwrite' };
     return context.session.sandbox.agent.writeFile(path, bytes, options, context);
   }

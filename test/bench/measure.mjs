@@ -1,0 +1,41 @@
+const WARM_UPS = 3;
+
+/**
+ * Times several ways of doing the same, turn by turn.
+ * @param ways functions that do it once
+ * @param rounds how often each is timed
+ * @param between called after each turn, untimed
+ */
+export async function measure(ways, rounds, between = async () => undefined) {
+  const times = ways.map(() => []);
+  for (let warm = 0; warm < WARM_UPS; warm++) for (const way of ways) await way();
+  await between();
+  for (let round = 0; round < Math.max(...rounds); round++) {
+    for (const [index, way] of ways.entries()) {
+      if (times[index].length >= rounds[index]) continue;
+      const startedAt = performance.now();
+      await way();
+      times[index].push(performance.now() - startedAt);
+    }
+    await between();
+  }
+  return times.map((all) => {
+    all.sort((a, b) => a - b);
+    return { p50: all[Math.floor(all.length * 0.5)], p95: all[Math.floor(all.length * 0.95)] };
+  });
+}
+
+export const ms = (value) => `${value.toFixed(value < 10 ? 2 : 0)} ms`;
+
+export const ratio = (a, b) => `${(a / b).toFixed(1)} ×`;
+
+/** Prints rows in columns; the first row is the heading. */
+export function table(rows) {
+  const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => String(row[column]).length)));
+  for (const row of rows) {
+    console.log(
+      row.map((cell, column) => (column === 0 ? cell.padEnd(widths[0]) : cell.padStart(widths[column]))).join('  '),
+    );
+  }
+  console.log();
+}

@@ -1,0 +1,420 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import { ContainerEvents } from '../support/container-events.js';
+import { EngineProxy } from '../support/engine-proxy.js';
+import { eventually } from '../support/eventually.js';
+import { containersOf, docker } from '../support/leftovers.js';
+import type { RpcClient, RpcFailure } from '../support/rpc-client.js';
+import { SecondEngine } from '../support/second-engine.js';
+import { useServer } from '../support/server-under-test.js';
+import { written } from '../support/streamed.js';
+import type { TestSession } from '../support/test-session.js';
+
+const EVERY_SECOND = '*/1 * * * * *';
+/** Only the engine's own word can tell of a container's end, for no clean-up looks. */
+const NEVER = '0 0 0 1 1 *';
+/** Far above what an answer takes on a slow machine: it tells an answer from none. */
+const AT_ONCE_MS = 30_000;
+const ENGINE_TIMEOUT_MS = 8_000;
+/** A container of nobody may be one that is just being made, so for a minute it is left alone. */
+const ORPHANS_GONE_MS = 150_000;
+const UNAVAILABLE = { code: -32008, data: { reason: 'engine_unavailable' } };
+const ENDLESS = { commandName: 'sh', args: ['-c', 'echo up; sleep 3600'] };
+
+describe('an engine that goes away and comes back', () => {
+  const proxy = new EngineProxy();
+  beforeAll(() => proxy.restore());
+  afterAll(() => proxy.cut());
+  const server = useServer({
+    DOCKER_HOST: proxy.dockerHost,
+    ENGINE_TIMEOUT_MS: String(ENGINE_TIMEOUT_MS),
+    CLEAN_UP_CRON: EVERY_SECOND,
+  });
+
+  it('is told of at once by whatever needs it, and by nothing else', async () => {
+    const session = await server.session();
+    const health = async (path: string): Promise<any> => {
+      const reply = await within(fetch(`${server.api.url}${path}`), AT_ONCE_MS);
+      return { status: reply.status, body: await reply.json() };
+    };
+    const command = { type: 'execute_shell', commandName: 'true' };
+    expect((await health('/health/ready')).status).toBe(200);
+    await proxy.cut();
+    try {
+      const calls: [string, object][] = [
+        ['session.create', { language: 'python' }],
+        ['session.execute', { sessionId: session.id, command }],
+        ['language.list', {}],
+        ['execution.run', { language: 'python', code: '' }],
+      ];
+      for (const [method, params] of calls) {
+        const refusal = await within(server.client.refusal(method, params), AT_ONCE_MS);
+        expect({ method, ...refusal, message: refusal.message }).toMatchObject({ method, ...UNAVAILABLE });
+      }
+      const ready = await health('/health/ready');
+      expect(ready).toMatchObject({ status: 503, body: { status: 'error', error: { engine: { status: 'down' } } } });
+      expect(JSON.stringify(ready.body)).not.toContain(proxy.path);
+      expect((await health('/health')).status).toBe(503);
+      expect((await health('/health/live')).status).toBe(200);
+      expect(await server.client.call('session.get', { sessionId: session.id })).toMatchObject({
+        sessionId: session.id,
+      });
+      expect(await server.client.call('rpc.discover')).toMatchObject({ openrpc: expect.any(String) });
+    } finally {
+      await proxy.restore();
+    }
+    await eventually(
+      () => health('/health/ready'),
+      ({ status }) => status === 200,
+      'the server is ready again',
+    );
+    await works(session);
+    await session.close();
+  });
+
+  it('has the same sessions with the same files as before, and makes new ones', async () => {
+    const session = await server.session();
+    await session.ok('write_file', { path: 'kept', content: 'kept' });
+    await proxy.cut();
+    await proxy.restore();
+    await works(session);
+    expect(await session.ok('read_file', { path: 'kept' })).toMatchObject({ content: 'kept' });
+    const other = await eventually(
+      () => server.session().catch(() => undefined),
+      (made) => made !== undefined,
+      'new sessions can be made',
+    );
+    expect(await other!.sh('echo new')).toBe('new\n');
+    await session.close();
+    await other!.close();
+  });
+
+  it('lets a session be closed again that could not be closed while it was away', async () => {
+    const session = await server.session();
+    await proxy.cut();
+    try {
+      expect(await within(server.client.refusal('session.close', { sessionId: session.id }), AT_ONCE_MS)).toMatchObject(
+        UNAVAILABLE,
+      );
+    } finally {
+      await proxy.restore();
+    }
+    const again = await eventually(
+      () => settled(session.close()),
+      (outcome) => outcome.closed === true || outcome.code !== UNAVAILABLE.code,
+      'the session can be closed',
+    );
+    if (again.closed === true) {
+      await expect(docker().getContainer(session.containerId).inspect()).rejects.toMatchObject({ statusCode: 404 });
+    } else {
+      // Then its container is one that belongs to nobody, which the last of these tests waits for.
+      expect(again).toMatchObject({ code: -32002, data: { endReason: 'closed' } });
+    }
+  });
+
+  it('gives a definite answer to whoever waits for a command when it goes, and no false one', async () => {
+    const session = await server.session();
+    const running = session.stream('execute_shell', ENDLESS);
+    await written(server.client, running.id, 'up');
+    const writing = session.do('write_file', { path: 'big', content: 'x'.repeat(8_000_000) });
+    const reading = session.run('sleep', ['3600']);
+    const outcomes = [running.result, writing, reading].map((promise) => within(settled(promise), AT_ONCE_MS));
+    await proxy.cut();
+    const [ran, wrote, slept] = await Promise.all(outcomes);
+    await proxy.restore();
+    for (const outcome of [ran, slept]) {
+      if (outcome.code === undefined) expect(outcome).toMatchObject({ success: false, error: expect.any(String) });
+      else expect(outcome).toMatchObject(UNAVAILABLE);
+    }
+    await works(session);
+    await eventually(
+      () => session.programs(),
+      (programs) => programs.length === 0,
+      'nothing of it runs on',
+    );
+    const files = await session.sh('ls -A; [ ! -e big ] || wc -c < big');
+    // Written means all of it; not written means nothing, or all of it if only the answer was lost.
+    if (wrote.success === true) expect(files).toBe('big\n8000000\n');
+    else expect(['', 'big\n8000000\n']).toContain(files);
+    await session.close();
+  });
+
+  it('costs no session, however often it comes and goes', async () => {
+    const session = await server.session();
+    await session.ok('write_file', { path: 'kept', content: 'kept' });
+    for (let n = 0; n < 10; n++) {
+      const asked = settled(session.run('true'));
+      await proxy.cut();
+      await within(asked, AT_ONCE_MS);
+      const late = settled(session.run('true'));
+      await proxy.restore();
+      await within(late, AT_ONCE_MS);
+    }
+    await works(session);
+    expect(await session.sh('cat kept')).toBe('kept');
+    await session.close();
+  });
+
+  it('costs no session when a line breaks again while it is mended', async () => {
+    const session = await server.session();
+    await session.ok('write_file', { path: 'kept', content: 'kept' });
+    await proxy.cut();
+    proxy.breakAttaches(3);
+    await proxy.restore();
+    await eventually(
+      async () => {
+        await settled(session.run('true'));
+        return proxy.unbroken;
+      },
+      (unbroken) => unbroken === 0,
+      'the line was broken three times more',
+    );
+    await works(session);
+    expect(await session.sh('cat kept')).toBe('kept');
+    await session.close();
+  });
+
+  it('that hangs is told of when the limit of a call to it has passed', async () => {
+    const session = await server.session();
+    proxy.freeze();
+    try {
+      const refusals = await Promise.all([
+        within(server.client.refusal('session.create', { language: 'python' }), AT_ONCE_MS),
+        within(server.client.refusal('language.list'), AT_ONCE_MS),
+      ]);
+      for (const refusal of refusals) expect(refusal).toMatchObject(UNAVAILABLE);
+      const ready = await within(fetch(`${server.api.url}/health/ready`), AT_ONCE_MS);
+      expect(ready.status).toBe(503);
+      expect((await within(fetch(`${server.api.url}/health/live`), AT_ONCE_MS)).status).toBe(200);
+      const ran = await within(settled(session.do('execute_shell', ENDLESS, { timeoutMs: 500 })), AT_ONCE_MS);
+      expect(ran.success ?? false).toBe(false);
+    } finally {
+      await proxy.restore();
+    }
+    await works(session);
+    await session.close();
+  });
+
+  it('leaves no container behind, wherever it broke off the making of a session', async () => {
+    const events = await ContainerEvents.follow(server.api.serverId);
+    try {
+      for (const moment of [undefined, 'create', 'start']) {
+        const known = events.seen.length;
+        const making = Promise.all(
+          [1, 2].map(() => within(settled(server.client.call('session.create', { language: 'python' })), AT_ONCE_MS)),
+        );
+        if (moment !== undefined) {
+          await eventually(
+            () => events.seen.slice(known).some(({ action }) => action === moment),
+            (seen) => seen,
+            `the engine says ${moment}`,
+          );
+        }
+        await proxy.cut();
+        const outcomes = await making;
+        await proxy.restore();
+        // The second may have been a step behind the first, or both may have been done.
+        for (const { code } of outcomes) if (code !== undefined) expect(code).toBe(UNAVAILABLE.code);
+        const made = await eventually(
+          () => server.session().catch(() => undefined),
+          (session) => session !== undefined,
+          'a session can be made',
+        );
+        await works(made!);
+      }
+    } finally {
+      events.close();
+    }
+    const { sessions } = await server.client.call('session.list', {});
+    await Promise.all(sessions.map(({ sessionId }: any) => server.client.call('session.close', { sessionId })));
+    await eventually(
+      () => containersOf(server.api.serverId),
+      (containers) => containers.length === 0,
+      'the containers of nobody are gone',
+      ORPHANS_GONE_MS,
+    );
+  }, 240_000);
+
+  /** Asks until it is answered: the server mends its lines by itself, and how soon is not promised. */
+  async function works(session: TestSession): Promise<void> {
+    const answer = await eventually(
+      () => settled(session.run('echo', ['works'])),
+      (outcome) => outcome.success === true || outcome.code !== UNAVAILABLE.code,
+      'the session works again',
+    );
+    expect(answer).toMatchObject({ success: true, result: { stdout: 'works\n' } });
+  }
+});
+
+describe('an engine that is restarted', () => {
+  const engine = new SecondEngine();
+  beforeAll(() => engine.make(['codebeaker-agent:latest', 'codebeaker-python:latest']), 240_000);
+  afterAll(() => engine.remove(), 120_000);
+  const server = useServer({ DOCKER_HOST: engine.dockerHost, CLEAN_UP_CRON: NEVER });
+
+  it('ends the sessions whose containers it has ended, answers all who wait, and makes new ones', async () => {
+    const [session, idle] = await Promise.all([server.session(), server.session()]);
+    await session.ok('write_file', { path: 'a', content: 'b' });
+    const running = session.stream('execute_shell', ENDLESS);
+    await written(server.client, running.id, 'up');
+    const outcome = within(settled(running.result), AT_ONCE_MS * 2);
+
+    await engine.stop();
+    const ran = await outcome;
+    if (ran.code === undefined) {
+      expect(ran).toMatchObject({ success: false, result: { endReason: 'container_lost', stdout: 'up\n' } });
+    } else expect([-32008, -32002]).toContain(ran.code);
+    const command = { type: 'execute_shell', commandName: 'true' };
+    const asked = await within(
+      settled(server.client.call('session.execute', { sessionId: idle.id, command })),
+      AT_ONCE_MS * 2,
+    );
+    expect([-32008, -32002]).toContain(asked.code);
+    expect(await within(server.client.refusal('session.create', { language: 'python' }), AT_ONCE_MS * 2)).toMatchObject(
+      UNAVAILABLE,
+    );
+
+    await engine.start();
+    for (const { id } of [session, idle]) {
+      const refusal = await endOf(server.client, id);
+      expect(refusal).toMatchObject({ code: -32002, data: { reason: 'session_ended', endReason: 'container_lost' } });
+      expect(await server.client.refusal('session.execute', { sessionId: id, command })).toMatchObject({
+        code: -32002,
+        data: { endReason: 'container_lost' },
+      });
+    }
+    const next = await eventually(
+      () => server.session().catch(() => undefined),
+      (made) => made !== undefined,
+      'new sessions can be made',
+    );
+    expect(await next!.sh('echo new')).toBe('new\n');
+    expect((await server.client.call('session.list', {})).count).toBe(1);
+    const containers = await engine.docker.listContainers({ all: true });
+    expect(containers.map(({ Id }) => Id)).toEqual([next!.containerId]);
+    await next!.close();
+    expect(await engine.docker.listContainers({ all: true })).toEqual([]);
+  });
+});
+
+describe('a container that is taken away from its session', () => {
+  const server = useServer({ CLEAN_UP_CRON: NEVER });
+  const end = { code: -32002, data: { reason: 'session_ended', endReason: 'container_lost' } };
+
+  it.each([
+    { how: 'removed', take: (id: string) => docker().getContainer(id).remove({ force: true, v: true }) },
+    { how: 'killed', take: (id: string) => docker().getContainer(id).kill() },
+    { how: 'stopped', take: (id: string) => docker().getContainer(id).stop({ t: 1 }) },
+  ])('ends the session as soon as it is $how, and says so to whoever waits for a command', async ({ take }) => {
+    const [session, other] = await Promise.all([server.session(), server.session()]);
+    const running = session.stream('execute_shell', ENDLESS);
+    await written(server.client, running.id, 'up');
+    await take(session.containerId);
+    const ran = await within(settled(running.result), AT_ONCE_MS);
+    if (ran.code === undefined) {
+      expect(ran).toMatchObject({
+        success: false,
+        errorCode: 'container_lost',
+        result: { endReason: 'container_lost', stdout: 'up\n', exitCode: null },
+      });
+    } else expect(ran).toMatchObject(end);
+    expect(await within(endOf(server.client, session.id), AT_ONCE_MS)).toMatchObject(end);
+    expect(await server.client.refusal('session.close', { sessionId: session.id })).toMatchObject(end);
+    const { sessions } = await server.client.call('session.list', {});
+    expect(sessions.map(({ sessionId }: any) => sessionId)).toEqual([other.id]);
+    expect(await other.sh('echo unharmed')).toBe('unharmed\n');
+    await other.close();
+    await eventually(
+      () => settled(docker().getContainer(session.containerId).inspect()),
+      ({ statusCode }) => statusCode === 404,
+      'the container is gone',
+    );
+  });
+
+  it('ends an idle session as well, without anybody asking', async () => {
+    const session = await server.session();
+    await docker().getContainer(session.containerId).kill();
+    await eventually(
+      () => server.client.call('session.list', {}),
+      ({ count }) => count === 0,
+      'the session is no longer listed',
+    );
+  });
+
+  it('does not keep whoever waits for longer than a command may take, though it only stands still', async () => {
+    const session = await server.session();
+    const container = docker().getContainer(session.containerId);
+    await container.pause();
+    try {
+      const ran = await within(settled(session.run('true', [], { timeoutMs: 500 })), AT_ONCE_MS);
+      expect(ran.success ?? false).toBe(false);
+    } finally {
+      await container.unpause();
+    }
+    expect(await session.sh('echo again')).toBe('again\n');
+    await session.close();
+  });
+
+  it('can be closed though it stands still', async () => {
+    const session = await server.session();
+    const container = docker().getContainer(session.containerId);
+    await container.pause();
+    try {
+      expect(await within(session.close(), AT_ONCE_MS * 2)).toMatchObject({ closed: true });
+      await expect(container.inspect()).rejects.toMatchObject({ statusCode: 404 });
+    } finally {
+      await container.unpause().catch(() => undefined);
+    }
+  });
+
+  it('is told apart from one whose memory ran out', async () => {
+    const session = await server.session({ memoryLimitMB: 16, diskLimitMB: 16 });
+    // Files of /tmp are memory that no killed program gives back, so in the end there is none for anything.
+    const fill = { commandName: 'sh', args: ['-c', 'head -c 300000000 /dev/zero >> /tmp/fill'], timeoutMs: 20_000 };
+    const ends: string[] = [];
+    for (let n = 0; n < 10; n++) {
+      const outcome = await within(settled(session.do('execute_shell', fill)), AT_ONCE_MS * 2);
+      if (outcome.code !== undefined) {
+        expect(outcome).toMatchObject({ code: -32002, data: { endReason: 'out_of_memory' } });
+        break;
+      }
+      // It can never have gone well.
+      expect(outcome.success === true && outcome.result.exitCode === 0).toBe(false);
+      ends.push(outcome.result?.endReason ?? outcome.errorCode);
+    }
+    const after = await settled(server.client.call('session.get', { sessionId: session.id }));
+    if (after.code === undefined) {
+      // The agent held out: then room made by a client is room again.
+      expect(ends).toContain('out_of_memory');
+      await session.ok('delete_file', { path: '/tmp/fill' });
+      expect(await session.sh('echo again')).toBe('again\n');
+      await session.close();
+    } else expect(after).toMatchObject({ code: -32002, data: { endReason: 'out_of_memory' } });
+  });
+});
+
+/** The result, or what it was refused with. */
+async function settled(promise: Promise<any>): Promise<any> {
+  return promise.then(
+    (result) => result,
+    (error: unknown) => error,
+  );
+}
+
+/** The refusal that an ended session answers with; asked for until it comes. */
+async function endOf(client: RpcClient, sessionId: string): Promise<RpcFailure> {
+  const answer = await eventually(
+    () => settled(client.call('session.get', { sessionId })),
+    ({ code }) => code !== undefined,
+    'the session has ended',
+  );
+  return answer;
+}
+
+async function within<T>(promise: Promise<T>, ms: number): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`there was no answer within ${ms} ms`)), ms);
+  });
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+}

@@ -1,0 +1,112 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { closeSync, openSync } from 'node:fs';
+import { mkdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import Docker from 'dockerode';
+
+import { eventually } from './eventually.js';
+import { docker } from './leftovers.js';
+
+const run = promisify(execFile);
+const STOP_MS = 60_000;
+
+/**
+ * A real engine that tests may stop and start. It has a network namespace of its own: one without a bridge would else
+ * delete the other engine's. And it is entered by `nsenter`, for `ip netns exec` mounts another /sys, without cgroups.
+ */
+export class SecondEngine {
+  private readonly name = `cbe2e-${randomBytes(3).toString('hex')}`;
+  private readonly directory = join(tmpdir(), `codebeaker-engine-${this.name}`);
+  private readonly socket = join(this.directory, 'docker.sock');
+  readonly docker = new Docker({ socketPath: this.socket });
+  private daemon: ChildProcess | undefined;
+
+  get dockerHost(): string {
+    return `unix://${this.socket}`;
+  }
+
+  /** Makes it, starts it, and gives it these images of the first engine. */
+  async make(images: readonly string[]): Promise<void> {
+    await mkdir(this.directory);
+    await run('ip', ['netns', 'add', this.name]);
+    await run('ip', ['-n', this.name, 'link', 'set', 'lo', 'up']);
+    await this.start();
+    for (const image of images) {
+      const loading = await this.docker.loadImage(await docker().getImage(image).get());
+      loading.resume();
+      await once(loading, 'end');
+    }
+  }
+
+  async start(): Promise<void> {
+    const log = openSync(this.own('log'), 'a');
+    const roots = ['--data-root', this.own('data'), '--exec-root', this.own('exec'), '--pidfile', this.own('pid')];
+    const daemon = spawn(
+      'nsenter',
+      [
+        `--net=/run/netns/${this.name}`,
+        'dockerd',
+        '-H',
+        this.dockerHost,
+        ...roots,
+        '--bridge=none',
+        '--iptables=false',
+      ],
+      {
+        env: { ...process.env, PATH: `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin` },
+        stdio: ['ignore', log, log],
+        detached: true,
+      },
+    );
+    closeSync(log);
+    this.daemon = daemon;
+    await eventually(
+      async () => isOver(daemon) || (await this.docker.ping().then(Boolean, () => false)),
+      (settled) => settled,
+      'the second engine answers',
+      100_000,
+    );
+    if (isOver(daemon)) {
+      const lines = (await readFile(this.own('log'), 'utf8')).trim().split('\n');
+      throw new Error(`dockerd ended: ${lines.slice(-5).join('\n')}`);
+    }
+  }
+
+  /** As an operator does; its containers are ended by it. */
+  async stop(): Promise<void> {
+    const { daemon } = this;
+    if (!daemon || isOver(daemon)) return;
+    const exit = once(daemon, 'exit');
+    daemon.kill('SIGTERM');
+    const late = setTimeout(() => daemon.kill('SIGKILL'), STOP_MS);
+    await exit;
+    clearTimeout(late);
+  }
+
+  /** Ends it and takes away all that it was. */
+  async remove(): Promise<void> {
+    try {
+      await this.stop();
+    } finally {
+      const mounts = (await readFile('/proc/mounts', 'utf8'))
+        .split('\n')
+        .map((line) => line.split(' ')[1] ?? '')
+        .filter((path) => path.startsWith(`${this.directory}/`));
+      for (const path of mounts.toReversed()) await run('umount', ['--lazy', path]).catch(() => undefined);
+      await rm(this.directory, { recursive: true, force: true });
+      await run('ip', ['netns', 'delete', this.name]).catch(() => undefined);
+    }
+  }
+
+  private own(name: string): string {
+    return join(this.directory, name);
+  }
+}
+
+function isOver(daemon: ChildProcess): boolean {
+  return daemon.exitCode !== null || daemon.signalCode !== null;
+}
