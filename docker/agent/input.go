@@ -172,14 +172,16 @@ func (p *process) feed(ctx context.Context, ex *exchange) {
 	}
 	defer turn.finish()
 	wanted := true
+	written := p.inputWritten
 	for {
 		data, last, err := ex.take(ctx)
 		if err != nil {
 			return
 		}
-		if len(data) > 0 && wanted {
-			wanted = p.input.write(ctx, data) == nil
+		if wanted && len(data) > written {
+			wanted = p.input.write(ctx, data[written:]) == nil
 		}
+		written = 0
 		ex.grant(len(data))
 		if last {
 			p.input.close(ctx)

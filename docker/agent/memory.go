@@ -3,6 +3,7 @@ package main
 import (
 	"runtime/debug"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -26,6 +27,18 @@ func memoryFreed(n int) {
 	time.AfterFunc(trimDelay, func() {
 		freedBytes.Store(0)
 		debug.FreeOSMemory()
+		forgetPeak()
 		trimming.Store(false)
 	})
+}
+
+// forgetPeak makes the agent's greatest size its present one. The kernel counts it into the size of every command: a
+// child has its parent's memory until it is executed (exec_mmap, setmax_mm_hiwater_rss).
+func forgetPeak() {
+	fd, err := syscall.Open("/proc/self/clear_refs", syscall.O_WRONLY|syscall.O_CLOEXEC, 0)
+	if err != nil {
+		return
+	}
+	syscall.Write(fd, []byte("5"))
+	syscall.Close(fd)
 }

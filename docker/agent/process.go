@@ -40,9 +40,11 @@ type process struct {
 	output    *output
 	input     *input
 	terminal  *os.File // the controlling side of its terminal, if it has one
+	slave     int      // its other side, kept open until nobody else can want it; -1 without
 	sources   []*os.File
 
 	inputSpent   bool  // there is nothing to pass on to it
+	inputWritten int   // of the first piece that is
 	outputLimit  int64 // of both streams; below 0 none
 	forwardBytes int64 // of each stream; below 0 all
 
@@ -63,6 +65,7 @@ type process struct {
 
 	sweeping sync.Mutex
 	timers   []*time.Timer
+	expiry   *time.Timer // guarded by the table
 
 	exited  chan struct{} // the leader was reaped
 	swept   chan struct{} // and nothing else of the command is left
@@ -79,8 +82,8 @@ type orphanUsage struct {
 func newProcess(a *agent, request *processRequest, kind string) *process {
 	return &process{
 		agent: a, id: request.ProcessID, kind: kind, args: request.Args,
-		reached: map[int]bool{},
-		exited:  make(chan struct{}), swept: make(chan struct{}), drained: make(chan struct{}), over: make(chan struct{}),
+		slave: -1, reached: map[int]bool{},
+		exited: make(chan struct{}), swept: make(chan struct{}), drained: make(chan struct{}), over: make(chan struct{}),
 	}
 }
 
@@ -169,6 +172,9 @@ func (p *process) supervise() {
 	p.sweep(false)
 	close(p.swept)
 	p.input.shut()
+	if p.slave >= 0 {
+		syscall.Close(p.slave)
+	}
 	// All that could write has been killed: if the end of the output does not come now, somebody else holds the pipe.
 	for _, source := range p.sources {
 		source.SetReadDeadline(time.Now().Add(heldPipeWait))

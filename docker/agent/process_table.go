@@ -10,15 +10,19 @@ const (
 	// How long and how many ended processes are kept, for whoever asks late how they ended.
 	endedTime = 10 * time.Minute
 	maxEnded  = 64
-
-	firstGroup = 30_000
-	lastGroup  = 59_999
 )
+
+type groupRange struct{ first, last uint32 }
+
+// commandGroups are the group ids that commands are told apart by. Whoever carries one is killed with its command, in the
+// whole PID namespace.
+var commandGroups = groupRange{first: 30_000, last: 59_999}
 
 // processTable knows every command.
 //
 // Locks: forking is held from before a fork until its child is in byPid, so that whoever finds a child that is not
-// there takes it once and looks again. mu guards the maps, is held shortly and never while forking.
+// there takes it once and looks again. mu guards the maps, is held shortly and never while forking. An output's lock may be
+// taken under mu, never the other way round.
 type processTable struct {
 	forking sync.Mutex
 
@@ -26,7 +30,8 @@ type processTable struct {
 	byID    map[string]*process // nil while it is being started
 	byPid   map[int]*process    // leaders that are not reaped
 	byGroup map[uint32]*process // commands that are not over; nil where a process could not be killed
-	group   uint32
+	groups  groupRange
+	group   uint32     // the one that was given last
 	done    []*process // ended `start`s, the oldest first
 
 	childCame chan struct{}
@@ -34,7 +39,7 @@ type processTable struct {
 
 func newProcessTable() *processTable {
 	return &processTable{byID: map[string]*process{}, byPid: map[int]*process{}, byGroup: map[uint32]*process{},
-		group: lastGroup, childCame: make(chan struct{}, 1)}
+		groups: commandGroups, group: commandGroups.last, childCame: make(chan struct{}, 1)}
 }
 
 // reserve takes a name and a group for p before it is started.
@@ -49,8 +54,8 @@ func (t *processTable) reserve(p *process) error {
 	}
 	for {
 		t.group++
-		if t.group > lastGroup {
-			t.group = firstGroup
+		if t.group > t.groups.last || t.group < t.groups.first {
+			t.group = t.groups.first
 		}
 		if _, taken := t.byGroup[t.group]; !taken {
 			break
@@ -143,7 +148,7 @@ func (t *processTable) ended(p *process) {
 	if len(t.done) > maxEnded {
 		t.drop(t.done[0])
 	}
-	time.AfterFunc(endedTime, func() { t.forget(p) })
+	p.expiry = time.AfterFunc(endedTime, func() { t.forget(p) })
 }
 
 func (t *processTable) forget(p *process) {
@@ -164,7 +169,10 @@ func (t *processTable) drop(p *process) {
 			break
 		}
 	}
-	go p.output.discard()
+	if p.expiry != nil {
+		p.expiry.Stop()
+	}
+	p.output.discard()
 }
 
 // all lists the commands in the order in which they were started.

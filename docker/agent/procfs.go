@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"os"
 	"strconv"
 	"sync"
 	"syscall"
@@ -49,6 +50,9 @@ func (f *procfs) pids() ([]int, error) {
 		})
 	}
 }
+
+// agentPid is 1, but in tests.
+var agentPid = strconv.Itoa(os.Getpid())
 
 type processStatus struct {
 	dead   bool
@@ -102,7 +106,7 @@ func parseStatus(content []byte) processStatus {
 				}
 			}
 		case "PPid":
-			status.ours = string(value) == "1"
+			status.ours = string(value) == agentPid
 		case "Threads":
 			threads, _ = strconv.Atoi(string(value))
 		}

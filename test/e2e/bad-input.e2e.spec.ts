@@ -17,6 +17,7 @@ const server = useServer({ OUTPUT_LIMIT_BYTES: String(64 * MIB) });
 /** Somebody else's session: whatever happens elsewhere, its program goes on and its commands are answered. */
 let bystander: TestSession;
 let ticking: { id: number; result: Promise<any> };
+let tickingEnded: unknown;
 
 beforeAll(async () => {
   bystander = await server.session({ language: 'python' });
@@ -25,9 +26,12 @@ beforeAll(async () => {
     args: ['-c', "import time\nn = 0\nwhile True:\n    print('tick', n, flush=True)\n    n += 1\n    time.sleep(0.05)"],
     timeoutMs: 3_600_000,
   });
+  const ended = (how: unknown): unknown => (tickingEnded = how);
+  void ticking.result.then(ended, ended);
 });
 
 afterEach(async () => {
+  expect(tickingEnded).toBeUndefined();
   expect(await bystander.python('print(6 * 7)')).toBe('42\n');
   const ticks = chunksOf(server.client, ticking.id).length;
   await server.client.until(() => chunksOf(server.client, ticking.id).length > ticks, 60_000);

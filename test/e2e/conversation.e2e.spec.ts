@@ -453,11 +453,126 @@ describe('execute_code beside the files of the session', () => {
     expect(await session.ok('read_file', { path: 'out.txt' })).toMatchObject({ content: 'FROM A FILE' });
   });
 
+  it('runs code of 3 MB', async () => {
+    const session = await server.session();
+    const code = `#${'x'.repeat(3_000_000)}\nprint('long')`;
+    expect(await session.ok('execute_code', { code })).toMatchObject({ exitCode: 0, stdout: 'long\n' });
+  });
+
   it('refuses a language that is not in the session', async () => {
     const session = await server.session();
     const reply = await session.do('execute_code', { code: '', language: 'go' });
     expect(reply).toMatchObject({ success: false, errorCode: 'unsupported_language', result: null });
     expect(reply.error).toMatch(/go/);
+  });
+});
+
+describe('what programs of every day do', () => {
+  it('works in Python: processes, threads, temporary files, a database, sockets of its own', async () => {
+    const session = await server.session();
+    const code = `
+import multiprocessing, socket, sqlite3, subprocess, tempfile, threading
+def square(n):
+    return n * n
+if __name__ == '__main__':
+    with multiprocessing.Pool(2) as pool:
+        print(pool.map(square, range(4)))
+    with tempfile.NamedTemporaryFile('w+') as file:
+        file.write('temporary'); file.seek(0)
+        print(file.read())
+    with sqlite3.connect('data.db') as database:
+        database.execute('create table t (n integer)')
+        database.executemany('insert into t values (?)', [(n,) for n in range(10)])
+        print(database.execute('select sum(n) from t').fetchone()[0])
+    print(subprocess.run('echo $((6 * 7)) | cat', shell=True, capture_output=True, text=True).stdout, end='')
+    server = socket.create_server(('127.0.0.1', 0))
+    thread = threading.Thread(target=lambda: server.accept()[0].sendall(b'over the loopback'))
+    thread.start()
+    print(socket.create_connection(server.getsockname()).recv(100).decode())
+    thread.join()
+`;
+    expect(await session.ok('execute_code', { code })).toMatchObject({
+      stderr: '',
+      stdout: '[0, 1, 4, 9]\ntemporary\n45\n42\nover the loopback\n',
+      exitCode: 0,
+    });
+  });
+
+  it('works in Node: workers, child processes, a server of its own, compression', async () => {
+    const session = await server.session({ language: 'nodejs' });
+    const code = `
+const { Worker } = require('node:worker_threads');
+const { execFileSync } = require('node:child_process');
+const { createServer } = require('node:http');
+const { gunzipSync, gzipSync } = require('node:zlib');
+(async () => {
+  const worker = new Worker("require('node:worker_threads').parentPort.postMessage(6 * 7)", { eval: true });
+  console.log(await new Promise((resolve) => worker.once('message', resolve)));
+  console.log(execFileSync('sh', ['-c', 'echo child']).toString().trim());
+  console.log(gunzipSync(gzipSync('zipped')).toString());
+  const server = createServer((_, response) => response.end('over the loopback')).listen(0, '127.0.0.1', async () => {
+    console.log(await (await fetch('http://127.0.0.1:' + server.address().port)).text());
+    server.close();
+  });
+})();
+`;
+    expect(await session.ok('execute_code', { code })).toMatchObject({
+      stderr: '',
+      stdout: '42\nchild\nzipped\nover the loopback\n',
+      exitCode: 0,
+    });
+  });
+
+  it('works in Go: goroutines, commands, a server of its own', async () => {
+    const session = await server.session({ language: 'go' });
+    const code = go(
+      `\tsum := make(chan int)
+\tfor i := 1; i <= 4; i++ {
+\t\tgo func(n int) { sum <- n * n }(i)
+\t}
+\ttotal := 0
+\tfor i := 0; i < 4; i++ {
+\t\ttotal += <-sum
+\t}
+\tfmt.Println(total)
+\tout, _ := exec.Command("sh", "-c", "echo child").Output()
+\tfmt.Print(string(out))
+\tserver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "over the loopback") }))
+\tdefer server.Close()
+\tanswer, err := http.Get(server.URL)
+\tif err != nil {
+\t\tpanic(err)
+\t}
+\tbody, _ := io.ReadAll(answer.Body)
+\tfmt.Println(string(body))`,
+      'fmt',
+      'io',
+      'net/http',
+      'net/http/httptest',
+      'os/exec',
+    );
+    expect(await session.ok('execute_code', { code })).toMatchObject({
+      stderr: '',
+      stdout: '30\nchild\nover the loopback\n',
+      exitCode: 0,
+    });
+  });
+
+  it('works in C#: tasks, threads, a process, files', async () => {
+    const session = await server.session({ language: 'csharp' });
+    const code =
+      cs(`        var squares = System.Threading.Tasks.Task.WhenAll(Enumerable.Range(1, 4).Select(n => System.Threading.Tasks.Task.Run(() => n * n))).Result;
+        Console.WriteLine(squares.Sum());
+        var start = new System.Diagnostics.ProcessStartInfo("sh", "-c \\"echo child\\"") { RedirectStandardOutput = true };
+        using (var child = System.Diagnostics.Process.Start(start)) { Console.Write(child.StandardOutput.ReadToEnd()); child.WaitForExit(); }
+        System.IO.File.WriteAllText("file.txt", "from a file");
+        Console.WriteLine(System.IO.File.ReadAllText("/workspace/file.txt"));
+        return 0;`);
+    expect(await session.ok('execute_code', { code })).toMatchObject({
+      stderr: '',
+      stdout: '30\nchild\nfrom a file\n',
+      exitCode: 0,
+    });
   });
 });
 

@@ -899,6 +899,38 @@ describe('no file command says that it did what it did not do', () => {
   });
 });
 
+describe('a hundred file commands at once', () => {
+  it('each do what they say', async () => {
+    const numbers = Array.from({ length: 100 }, (_, index) => index);
+    await Promise.all(
+      numbers.map((n) => box.ok('write_file', { path: `many/${n}/file`, content: `${n}`.repeat(9_999) })),
+    );
+    const read = await Promise.all(numbers.map((n) => content(`many/${n}/file`)));
+    expect(read).toEqual(numbers.map((n) => `${n}`.repeat(9_999)));
+    await Promise.all(
+      numbers.map((n) => box.ok('move_file', { source: `many/${n}/file`, destination: `many/${n}/moved` })),
+    );
+    expect(await box.sh('find many -type f | wc -l')).toBe('100\n');
+    await Promise.all(numbers.map((n) => box.ok('delete_file', { path: `many/${n}`, recursive: true })));
+    expect(await names('many', { includeHidden: true })).toEqual([]);
+  });
+
+  it('append to one file without losing a line', async () => {
+    const lines = Array.from({ length: 100 }, (_, index) => `line ${index}\n`);
+    await Promise.all(lines.map((line) => box.ok('write_file', { path: 'appended', content: line, mode: 'Append' })));
+    expect((await content('appended')).split(/(?<=\n)/).sort()).toEqual([...lines].sort());
+  });
+
+  it('make one new file once', async () => {
+    const replies = await Promise.all(
+      Array.from({ length: 20 }, (_, n) => write('once', `${n}`, { mode: 'CreateNew' })),
+    );
+    expect(replies.filter(({ success }) => success)).toHaveLength(1);
+    for (const reply of replies.filter(({ success }) => !success)) expectFailure(reply, 'already_exists');
+    expect(await content('once')).toBe(`${replies.findIndex(({ success }) => success)}`);
+  });
+});
+
 describe('a full disk', () => {
   it('fails a write with no_space, leaves the old file, and takes what fits', async () => {
     const small = await server.session({ diskLimitMB: 8 });

@@ -75,9 +75,7 @@ describe('what a program is given', () => {
 
   it('is 10,000 arguments when there are so many', async () => {
     const args = Array.from({ length: 9_998 }, (_, index) => `${index}`);
-    expect((await box.run('python3', ['-c', 'import sys; print(len(sys.argv) - 1)', ...args])).result.stdout).toBe(
-      '9998\n',
-    );
+    expect(await box.python('import sys; print(len(sys.argv) - 1)', ...args)).toBe('9998\n');
   });
 
   it('is asked for by the aliases shell and command too', async () => {
@@ -273,6 +271,18 @@ time.sleep(0.2)
     }
   });
 
+  it('comes when the program has ended, not when it has closed its output', async () => {
+    const { result } = await box.run('sh', ['-c', 'echo out; exec >&- 2>&-; sleep 0.5; exit 4']);
+    expect(result).toMatchObject({ exitCode: 4, stdout: 'out\n', endReason: 'exited' });
+    expect(result.durationMs).toBeGreaterThanOrEqual(500);
+  });
+
+  it('has what is written to and read from the standard streams by their names', async () => {
+    const script = 'echo out > /dev/stdout; echo err > /dev/stderr; echo more | tee /dev/stderr; cat /dev/stdin';
+    const { result } = await box.run('sh', ['-c', script], { stdin: 'from stdin' });
+    expect(result).toMatchObject({ exitCode: 0, stdout: 'out\nmore\nfrom stdin', stderr: 'err\nmore\n' });
+  });
+
   it('tells each run by a processId of its own', async () => {
     const runs = await Promise.all([1, 2, 3].map(() => box.run('true')));
     expect(new Set(runs.map(({ result }) => result.processId)).size).toBe(3);
@@ -395,6 +405,12 @@ describe('the end of a run', () => {
       ['a working directory that is closed', { commandName: 'true', workingDirectory: 'spawn/closed' }, ['bad_cwd']],
       ['a working directory of the root user', { commandName: 'true', workingDirectory: '/root' }, ['bad_cwd']],
       ['an argument that is too long', { commandName: 'true', args: ['x'.repeat(200_000)] }, ['args_too_long']],
+      [
+        'arguments that are too long together',
+        { commandName: 'true', args: Array.from({ length: 5_000 }, () => 'x'.repeat(1_000)) },
+        ['args_too_long'],
+      ],
+      ['an environment that is too long', { commandName: 'true', env: { A: 'x'.repeat(200_000) } }, ['args_too_long']],
     ])('for %s', async (_what, fields, kinds) => {
       const reply = await box.do('execute_shell', fields);
       expectEnd(reply, 'spawn_failed', { stdout: '', stderr: '', signal: null, stdoutBytes: 0 });

@@ -270,7 +270,10 @@ os.write(2, digest.hexdigest().encode())
     expectSound(chunks, reply);
     const bytes = bytesOf(chunks, 'stdout');
     expect(createHash('sha256').update(bytes).digest('hex')).toBe(reply.result.stderr);
-    expect(bytes.subarray(0, MIB).toString('base64')).toBe(reply.result.stdoutBase64);
+    const kept = Buffer.from(reply.result.stdoutBase64, 'base64');
+    // Up to three bytes less, where the last of them might begin a character.
+    expect(MIB - kept.length).toBeLessThanOrEqual(3);
+    expect(kept.equals(bytes.subarray(0, kept.length))).toBe(true);
   });
 
   it('stops its writer, and nobody else, while its client does not read, and goes on when it reads again', async () => {

@@ -5,10 +5,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 const REAL_SOCKET = '/var/run/docker.sock';
+/** A request's first line is in these. */
+const HEAD_BYTES = 256;
 
 interface Line {
   readonly client: Socket;
   readonly engine: Socket;
+  carriesEvents: boolean;
 }
 
 /** A socket that leads to the real engine, and that can be taken away from a server without touching the engine. */
@@ -59,6 +62,11 @@ export class EngineProxy {
     }
   }
 
+  /** Breaks the stream of events, if there is one now, and nothing else. */
+  breakEvents(): void {
+    for (const line of this.lines) if (line.carriesEvents) destroy(line);
+  }
+
   /** The next lines to a container break as soon as the engine has agreed to them. */
   breakAttaches(count: number): void {
     this.attachesToBreak = count;
@@ -66,7 +74,7 @@ export class EngineProxy {
 
   private accept(client: Socket): void {
     const engine = connect({ path: realSocket(), allowHalfOpen: true });
-    const line = { client, engine };
+    const line = { client, engine, carriesEvents: false };
     this.lines.add(line);
     const over = (): void => {
       this.lines.delete(line);
@@ -78,7 +86,9 @@ export class EngineProxy {
     }
     if (!this.frozen) splice(line);
     client.on('data', (bytes: Buffer) => {
-      if (this.attachesToBreak === 0 || !bytes.subarray(0, 256).includes('/attach?')) return;
+      const head = bytes.subarray(0, HEAD_BYTES);
+      if (head.includes('/events?')) line.carriesEvents = true;
+      if (this.attachesToBreak === 0 || !head.includes('/attach?')) return;
       this.attachesToBreak--;
       // Behind the answer, so that the server has it.
       engine.once('data', () => client.write('', () => destroy(line)));

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 
-import { removeLeftovers } from './leftovers.js';
+import { removeLeftovers, SERVER_ID_PREFIX } from './leftovers.js';
 
 const run = promisify(execFile);
 
@@ -23,7 +23,7 @@ export async function setup(): Promise<() => Promise<void>> {
 async function ownLoopDevices(): Promise<string[]> {
   try {
     const { stdout } = await run('losetup', ['--list', '--noheadings', '--raw', '--output', 'NAME,BACK-FILE']);
-    return stdout.split('\n').filter((line) => line.includes('/cbtest-'));
+    return stdout.split('\n').filter((line) => line.includes(`/${SERVER_ID_PREFIX}`));
   } catch {
     return [];
   }

@@ -1,7 +1,12 @@
+import { randomBytes } from 'node:crypto';
+
 import Docker from 'dockerode';
 
-/** Every server that a test starts has an id that begins so. */
-export const SERVER_ID_PREFIX = 'cbtest-';
+/** Tells the servers of one run of the tests from those of another that goes on beside it; the global setup sets it. */
+export const RUN_ID = (process.env['CODEBEAKER_TEST_RUN'] ??= randomBytes(3).toString('hex'));
+
+/** Every server that a test of this run starts has an id that begins so. */
+export const SERVER_ID_PREFIX = `cbtest-${RUN_ID}-`;
 
 const LABEL = 'codebeaker';
 

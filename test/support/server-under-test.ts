@@ -42,7 +42,7 @@ export function useServer(env: Record<string, string> = {}): ServerUnderTest {
   let directory: string | undefined;
   beforeAll(async () => {
     directory = await mkdtemp(join(tmpdir(), 'codebeaker-e2e-'));
-    server.api = await TestApi.start({ STATE_DIRECTORY: directory, IMAGE_TAG: process.env['IMAGE_TAG'] ?? '', ...env });
+    server.api = await TestApi.start({ STATE_DIRECTORY: directory, ...env });
     server.client = await server.api.connect();
   });
   afterAll(async () => {

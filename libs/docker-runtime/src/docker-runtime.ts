@@ -1,6 +1,8 @@
 import { Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 
 import {
+  AgentSilentError,
+  ChannelLostError,
   type ImageStatus,
   RuntimeError,
   type Sandbox,
@@ -12,7 +14,7 @@ import {
 import { AgentVolume } from './agent-volume.js';
 import { containerConfig, LABEL_PREFIX, LABEL_SERVER } from './container-config.js';
 import { WorkspaceDisks } from './workspace-disks.js';
-import { DockerSandbox } from './docker-sandbox.js';
+import { DockerSandbox, unreachable } from './docker-sandbox.js';
 import { Engine, statusOf } from './engine.js';
 import { EngineWatch } from './engine-watch.js';
 import { DockerRuntimeOptions } from './options.js';
@@ -125,6 +127,7 @@ export class DockerRuntime extends SandboxRuntime implements OnModuleInit {
 
   private translate(error: unknown, spec?: SandboxSpec): unknown {
     if (error instanceof RuntimeError) return error;
+    if (error instanceof ChannelLostError && !(error instanceof AgentSilentError)) return unreachable(error);
     if (statusOf(error) === 404 && spec) return imageUnavailable(spec.image, error);
     this.logger.error({ message: 'the engine refused', error });
     const reason = engineReason(error);

@@ -23,6 +23,12 @@ const MEND_PAUSES_MS = [0, 100, 1_000];
 const OOM_RECENT_MS = 10_000;
 const SIGKILL_EXIT_CODE = '137';
 
+interface Opening {
+  /** Somebody spoke to this agent before. */
+  readonly resync: boolean;
+  readonly start?: () => Promise<void>;
+}
+
 export interface SandboxFacts {
   readonly id: string;
   readonly labels: Readonly<Record<string, string>>;
@@ -65,10 +71,18 @@ export class DockerSandbox implements Sandbox {
   }
 
   /**
-   * Opens the line to the agent.
+   * Opens the line to the agent for the first time.
    * @param start makes the container run once it is attached to, so that none of the agent's words can be missed
    */
-  async connect(options: { resync: boolean; start?: () => Promise<void> }): Promise<void> {
+  async connect(options: Opening): Promise<void> {
+    const opening = this.open(options);
+    // As long as this goes on, nobody else may attach: a second hello would end what the first began.
+    this.mending = opening.then(() => true).finally(() => (this.mending = undefined));
+    this.mending.catch(() => undefined);
+    await opening;
+  }
+
+  private async open(options: Opening): Promise<void> {
     const stream = await this.engine.attach(this.id);
     const transport = new AttachTransport(stream, (text) => this.logAgent(text));
     try {
@@ -125,6 +139,7 @@ export class DockerSandbox implements Sandbox {
   }
 
   private async mend(): Promise<boolean> {
+    let failure: unknown;
     for (const pauseMs of MEND_PAUSES_MS) {
       if (pauseMs > 0) await delay(pauseMs);
       if (this.detached && !this.ending.signal.aborted) throw new ChannelLostError();
@@ -134,16 +149,17 @@ export class DockerSandbox implements Sandbox {
         this.end(lost);
         return false;
       }
-      const failure = await this.connect({ resync: true }).then(
+      failure = await this.open({ resync: true }).then(
         () => undefined,
         (error: unknown) => error,
       );
       if (failure === undefined) return true;
       if (this.ending.signal.aborted) return false;
       if (failure instanceof RuntimeError) throw failure;
-      // A line that breaks at once is what an engine that is going down looks like: the next look tells.
       if (!(failure instanceof ChannelLostError) || failure instanceof AgentSilentError) break;
     }
+    // A line that breaks at once is what an engine that is going down looks like; no reason to give its sandbox up.
+    if (failure instanceof ChannelLostError && !(failure instanceof AgentSilentError)) throw unreachable(failure);
     this.logger.warn({ message: 'a sandbox runs but its agent does not answer', containerId: this.id });
     this.end('container_lost');
     await this.engine.remove(this.id);
@@ -186,4 +202,10 @@ export class DockerSandbox implements Sandbox {
       text: text.slice(0, MAX_STDERR_LOGGED),
     });
   }
+}
+
+/** The engine answers, but its streams do not hold. */
+export function unreachable(cause: unknown): RuntimeError {
+  const message = 'The Docker engine does not keep the connection to the sandbox. Nothing was lost; try again.';
+  return new RuntimeError('engine_unavailable', message, {}, { cause });
 }

@@ -1,11 +1,16 @@
 import type { AgentChannel } from './agent-channel.js';
-import { AgentError } from './agent-error.js';
+import { AgentError, AgentSilentError } from './agent-error.js';
 import type { AgentInfo, FileEntry, OutputChunk, ProcessEnd, ProcessSpec } from './agent-types.js';
 import type { Exchange, ExchangeOptions, ExchangeResponse } from './exchange.js';
 import { MAX_DATA_BYTES } from './frames.js';
 
 const OUTPUT_HEAD_BYTES = 17;
 const NEWLINE = 0x0a;
+/** For calls that say no time of their own. */
+const DEFAULT_LIMIT_MS = 30_000;
+/** How much later than its own limit an agent may answer. */
+const REPLY_GRACE_MS = 10_000;
+const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** What any call may be given. */
 export interface CallOptions {
@@ -70,15 +75,9 @@ export class AgentClient {
         onData: onOutput && ((payload, head) => onOutput(toChunk(head, payload))),
       },
     );
-    const onAbort = (): void => exchange.cancel(signal?.reason === 'disconnected' ? 'disconnected' : 'cancelled');
-    signal?.addEventListener('abort', onAbort, { once: true });
-    try {
-      if (stdin) void feed(exchange, stdin);
-      const { head } = await exchange.response;
-      return head as unknown as ProcessEnd;
-    } finally {
-      signal?.removeEventListener('abort', onAbort);
-    }
+    if (stdin) void feed(exchange, stdin);
+    const { head } = await settle(exchange, { signal, timeoutMs: spec.timeoutMs });
+    return head as unknown as ProcessEnd;
   }
 
   /** Kills a process and everything that it started; resolves when nothing of it is left. */
@@ -179,14 +178,33 @@ export class AgentClient {
       timeoutMs === undefined ? params : { ...params, timeoutMs },
       options,
     );
-    const onAbort = (): void => exchange.cancel(signal?.reason === 'disconnected' ? 'disconnected' : 'cancelled');
-    signal?.addEventListener('abort', onAbort, { once: true });
-    try {
-      void begin?.(exchange);
-      return await exchange.response;
-    } finally {
-      signal?.removeEventListener('abort', onAbort);
-    }
+    void begin?.(exchange);
+    return settle(exchange, { signal, timeoutMs });
+  }
+}
+
+/**
+ * Waits for an exchange's response, passes an abort on, and gives up on an agent that keeps no time: one in a container
+ * that stands still, or behind an engine that hangs.
+ * @throws AgentSilentError
+ */
+async function settle(exchange: Exchange, { signal, timeoutMs }: CallOptions): Promise<ExchangeResponse> {
+  const onAbort = (): void => exchange.cancel(signal?.reason === 'disconnected' ? 'disconnected' : 'cancelled');
+  signal?.addEventListener('abort', onAbort, { once: true });
+  let timer: NodeJS.Timeout | undefined;
+  const watch = (afterMs: number): void => {
+    timer = setTimeout(() => {
+      // A taker that is slow, or output that still comes, is no silence.
+      if (exchange.isBusy(REPLY_GRACE_MS)) watch(REPLY_GRACE_MS);
+      else exchange.abandon(new AgentSilentError(afterMs));
+    }, afterMs);
+  };
+  watch(Math.min((timeoutMs ?? DEFAULT_LIMIT_MS) + REPLY_GRACE_MS, MAX_TIMER_MS));
+  try {
+    return await exchange.response;
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', onAbort);
   }
 }
 

@@ -38,6 +38,7 @@ export class Exchange {
   private owedBytes = 0;
   private done = false;
   private refused = false;
+  private heardAt = Number.NEGATIVE_INFINITY;
   /** Data is handed on in order, one piece at a time; the response waits for the last. */
   private delivery: Promise<void> | undefined;
 
@@ -77,6 +78,17 @@ export class Exchange {
     if (!this.done) this.link.send(FrameType.cancel, JSON.stringify({ reason }), NOTHING, true);
   }
 
+  /** Whether data is just being taken, or something was heard within the last `withinMs`. */
+  isBusy(withinMs: number): boolean {
+    return this.delivery !== undefined || performance.now() - this.heardAt < withinMs;
+  }
+
+  /** Gives up waiting: the response rejects with `error`, and the agent is asked to stop. */
+  abandon(error: Error): void {
+    this.cancel('cancelled');
+    this.fail(error);
+  }
+
   /** @internal */
   spend(bytes: number): void {
     this.creditBytes -= bytes;
@@ -90,6 +102,7 @@ export class Exchange {
 
   /** @internal */
   receive(head: Buffer, payload: Buffer): void {
+    this.heardAt = performance.now();
     const take = this.options.onData;
     if (!take || this.refused) return this.grant(payload.length);
     if (this.delivery) return this.track(this.delivery.then(() => this.deliver(take, payload, head)));
