@@ -13,6 +13,7 @@ import {
 } from './command-handler.js';
 import { linkSignals } from './linked-signal.js';
 import { CommandsOptions } from './options.js';
+import { sentence } from './sentence.js';
 import { validateCommand } from './validate-command.js';
 
 const DEFAULT_TIMEOUT_MS = 30_000;
@@ -137,12 +138,6 @@ export class CommandsService implements OnModuleInit {
       'The connection to the sandbox was lost while the command ran. The session goes on; whether the command had its effect is not known.',
     );
   }
-}
-
-/** An agent says what was wrong without a capital and a full stop; a path in front stays as it is. */
-function sentence(message: string): string {
-  const end = /[.!?]$/.test(message) ? '' : '.';
-  return `${message.charAt(0).toUpperCase()}${message.slice(1)}${end}`;
 }
 
 function invalid(field: string, message: string): DomainError {

@@ -5,6 +5,7 @@ import { ChannelLostError, type EndReason, FrameTooLargeError, type ProcessEnd }
 
 import { type CommandContext, CommandFailure } from './command-handler.js';
 import type { CommandsOptions } from './options.js';
+import { sentence } from './sentence.js';
 
 export interface Program {
   readonly args: readonly string[];
@@ -196,7 +197,7 @@ function explain(endReason: Exclude<EndReason, 'exited'>, end: ProcessEnd, progr
     case 'container_lost':
       return 'The container of the session ended while the program ran.';
     case 'spawn_failed':
-      return end.message ?? `The program ${JSON.stringify(program.args[0])} could not be started.`;
+      return sentence(end.message ?? `the program ${JSON.stringify(program.args[0])} could not be started`);
     default:
       return endReason satisfies never;
   }

@@ -1,31 +1,16 @@
-import { ArrayMaxSize, IsArray, IsOptional, IsString } from 'class-validator';
+import { IsOptional, IsString } from 'class-validator';
 import { randomBytes } from 'node:crypto';
 
 import { AgentError, ChannelLostError, findLanguage, type CodePaths, type Toolchain } from '#libs/runtime';
 
 import { type Command, type CommandContext, CommandFailure, CommandHandler } from '../command-handler.js';
-import { IsArgument, IsTimeoutMs } from '../fields.js';
 import { CommandsOptions } from '../options.js';
+import { ProgramParams } from '../program-params.js';
 import { runProgram, type RunResult } from '../run-program.js';
-import { MAX_ARGS } from './execute-shell.command.js';
 
-export class ExecuteCodeParams {
+export class ExecuteCodeParams extends ProgramParams {
   @IsString()
   code: string;
-
-  @IsOptional()
-  @IsArray()
-  @ArrayMaxSize(MAX_ARGS)
-  @IsString({ each: true })
-  @IsArgument({ each: true })
-  args: string[] = [];
-
-  @IsOptional()
-  @IsString()
-  stdin?: string;
-
-  @IsTimeoutMs()
-  timeoutMs?: number;
 
   /** The session's language where absent; another name of the same image, such as `typescript`, is another toolchain. */
   @IsOptional()

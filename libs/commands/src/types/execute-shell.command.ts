@@ -1,25 +1,17 @@
-import { ArrayMaxSize, IsArray, IsOptional, IsString } from 'class-validator';
+import { IsOptional } from 'class-validator';
 
 import { type Command, type CommandContext, CommandHandler } from '../command-handler.js';
-import { IsArgument, IsEnvironment, IsPath, IsProgramName, IsTimeoutMs } from '../fields.js';
+import { IsEnvironment, IsPath, IsProgramName } from '../fields.js';
 import { CommandsOptions } from '../options.js';
+import { ProgramParams } from '../program-params.js';
 import { runProgram } from '../run-program.js';
-
-export const MAX_ARGS = 10_000;
 
 const WORKSPACE = '/workspace';
 
-export class ExecuteShellParams {
+export class ExecuteShellParams extends ProgramParams {
   /** The program: looked up in PATH, or a path. No shell reads it. */
   @IsProgramName()
   commandName: string;
-
-  @IsOptional()
-  @IsArray()
-  @ArrayMaxSize(MAX_ARGS)
-  @IsString({ each: true })
-  @IsArgument({ each: true })
-  args: string[] = [];
 
   @IsOptional()
   @IsPath()
@@ -28,14 +20,6 @@ export class ExecuteShellParams {
   @IsOptional()
   @IsEnvironment()
   env?: Record<string, string>;
-
-  /** What the program reads; without it, it reads an end of file at once. */
-  @IsOptional()
-  @IsString()
-  stdin?: string;
-
-  @IsTimeoutMs()
-  timeoutMs?: number;
 }
 
 @CommandHandler({
