@@ -74,7 +74,6 @@ async function compareCommands(client, sessionId, container) {
   ];
   const rows = [['', 'ours p50', 'p95', 'docker exec p50', 'p95', 'bare p50', 'p95', 'sooner than exec', 'of bare']];
   for (const { name, ours, exec, bare } of cases) {
-    // Interleaved, so that whatever else the machine does falls on all three alike.
     const [a, b, c] = await measure([ours, exec, bare], [ROUNDS, EXEC_ROUNDS, ROUNDS]);
     rows.push([
       name,

@@ -8,6 +8,7 @@ import { JsonRpcWsAdapter } from '#libs/jsonrpc';
 import { AppModule } from './app.module.js';
 import type { Config } from './config/config.js';
 import { describeError } from './gateway/errors.js';
+import { judgeOrigin } from './gateway/origin.js';
 import { projectPath } from './project-path.js';
 
 /** The whole server, not yet listening. */
@@ -25,6 +26,7 @@ export async function createApp(config: Config, logger: LoggerService | false): 
       maxConnections: config.maxConnections,
       heartbeatIntervalMs: config.heartbeatSeconds * 1000,
       errorMapper: describeError,
+      verifyClient: (request) => Promise.resolve(judgeOrigin(request, config.allowedOrigins)),
     }),
   );
   return app;

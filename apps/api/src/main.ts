@@ -5,10 +5,14 @@ import { Logger } from '@nestjs/common';
 import { Config, ConfigError } from './config/config.js';
 import { createApp } from './create-app.js';
 import { PinoLogger } from './logging/pino-logger.js';
+import { requireFreePort } from './port.js';
 import { listenTls } from './tls.js';
 
 async function main(): Promise<void> {
   const config = Config.fromEnv(process.env);
+  const hasTls = config.tlsCertFile !== undefined;
+  await requireFreePort(config.host, config.port, 'PORT');
+  if (hasTls) await requireFreePort(config.host, config.tlsPort, 'TLS_PORT');
   const logger = await PinoLogger.create(config);
   Logger.overrideLogger(logger);
   const app = await createApp(config, logger);

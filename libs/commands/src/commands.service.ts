@@ -90,7 +90,7 @@ export class CommandsService implements OnModuleInit {
       context.signal.throwIfAborted();
       return outcome({ success: true, result: await registered.handler.execute(params, context), error: null });
     } catch (error) {
-      if (options.signal?.aborted) throw cancelled();
+      if (options.signal?.aborted) throw cancelled(options.signal);
       if (error instanceof CommandFailure) {
         return outcome({ success: false, result: error.result, error: error.message, errorCode: error.errorCode });
       }
@@ -144,7 +144,10 @@ function invalid(field: string, message: string): DomainError {
   return new DomainError('invalid_params', message, { violations: [{ field, message }] });
 }
 
-function cancelled(): DomainError {
+function cancelled({ reason }: AbortSignal): DomainError {
+  if (reason === 'shutdown') {
+    return new DomainError('shutting_down', 'The server is going down, and has ended what the request had started.');
+  }
   return new DomainError('request_cancelled', 'The request was cancelled and what it had started was ended.');
 }
 

@@ -20,9 +20,7 @@ const MAX_PATH_BYTES = 4_096;
 @ValidatorConstraint({ name: 'isPath' })
 class PathRule implements ValidatorConstraintInterface {
   validate(value: unknown): boolean {
-    return (
-      typeof value === 'string' && value !== '' && !value.includes('\0') && Buffer.byteLength(value) <= MAX_PATH_BYTES
-    );
+    return typeof value === 'string' && value !== '' && isText(value) && Buffer.byteLength(value) <= MAX_PATH_BYTES;
   }
 
   defaultMessage(args?: { property: string }): string {
@@ -36,9 +34,7 @@ class EnvironmentRule implements ValidatorConstraintInterface {
     return (
       typeof value === 'object' &&
       value !== null &&
-      Object.entries(value).every(
-        ([name, text]) => /^[^=\0]+$/.test(name) && typeof text === 'string' && !text.includes('\0'),
-      )
+      Object.entries(value).every(([name, text]) => /^[^=\0]+$/.test(name) && typeof text === 'string' && isText(text))
     );
   }
 
@@ -50,13 +46,32 @@ class EnvironmentRule implements ValidatorConstraintInterface {
 @ValidatorConstraint({ name: 'isArgument' })
 class ArgumentRule implements ValidatorConstraintInterface {
   validate(value: unknown): boolean {
-    return typeof value === 'string' && !value.includes('\0');
+    return typeof value === 'string' && isText(value);
   }
 
   defaultMessage(args?: { property: string }): string {
     return `${args?.property ?? 'value'} must be text without NUL`;
   }
 }
+
+@ValidatorConstraint({ name: 'isWellFormed' })
+class WellFormedRule implements ValidatorConstraintInterface {
+  validate(value: unknown): boolean {
+    return typeof value === 'string' && value.isWellFormed();
+  }
+
+  defaultMessage(args?: { property: string }): string {
+    return `${args?.property ?? 'value'} must be text: half a surrogate pair has no bytes that could be written`;
+  }
+}
+
+/** What can be a word of a process: no NUL, and nothing that UTF-8 has no bytes for. */
+function isText(value: string): boolean {
+  return !value.includes('\0') && value.isWellFormed();
+}
+
+/** Text that is written as it is; a lone surrogate would silently become another character. */
+export const IsWellFormed = (): PropertyDecorator => applyDecorators(IsString(), Validate(WellFormedRule));
 
 /** A path inside the sandbox: absolute, or below /workspace. */
 export const IsPath = (): PropertyDecorator => applyDecorators(IsString(), Validate(PathRule));

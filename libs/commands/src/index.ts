@@ -7,6 +7,6 @@ export {
 } from './command-handler.js';
 export { CommandsModule } from './commands.module.js';
 export { type CommandOutcome, CommandsService, type ExecuteOptions } from './commands.service.js';
-export { AsGiven, IsArgument, IsEnvironment, IsPath, IsProgramName, IsTimeoutMs } from './fields.js';
+export { AsGiven, IsArgument, IsEnvironment, IsPath, IsProgramName, IsTimeoutMs, IsWellFormed } from './fields.js';
 export { CommandsOptions } from './options.js';
 export type { RunResult } from './run-program.js';

@@ -1,6 +1,6 @@
 import { ArrayMaxSize, IsArray, IsOptional, IsString } from 'class-validator';
 
-import { IsArgument, IsTimeoutMs } from './fields.js';
+import { IsArgument, IsTimeoutMs, IsWellFormed } from './fields.js';
 
 const MAX_ARGS = 10_000;
 
@@ -15,7 +15,7 @@ export class ProgramParams {
 
   /** What the program reads; without it, it reads an end of file at once. */
   @IsOptional()
-  @IsString()
+  @IsWellFormed()
   stdin?: string;
 
   @IsTimeoutMs()

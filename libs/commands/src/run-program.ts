@@ -35,6 +35,8 @@ export interface RunResult {
   readonly oomKills: number;
   readonly leftoversKilled: number;
   readonly kind?: string;
+  /** `build` when it is the compiler's end that is told, because the program was never run. */
+  readonly phase?: 'build';
 }
 
 /**

@@ -5,6 +5,8 @@ import { DomainError } from '#libs/sessions';
 
 import type { CommandMetadata } from './command-handler.js';
 
+const KIND_RULES = new Set(['isString', 'isInt', 'isNumber', 'isBoolean', 'isArray', 'isObject']);
+
 interface Violation {
   readonly field: string;
   readonly message: string;
@@ -46,7 +48,10 @@ function unknownField(name: string): Violation {
 
 function violations(error: ValidationError, parent: string): Violation[] {
   const field = `${parent}.${error.property}`;
-  const own = Object.entries(error.constraints ?? {}).map(([rule, message]) => ({
+  const rules = Object.entries(error.constraints ?? {});
+  // What kind of value a field must be says more than how long it may be.
+  rules.sort(([a], [b]) => Number(KIND_RULES.has(b)) - Number(KIND_RULES.has(a)));
+  const own = rules.map(([rule, message]) => ({
     field,
     message: rule === 'whitelistValidation' ? `there is no field ${error.property}` : message,
   }));

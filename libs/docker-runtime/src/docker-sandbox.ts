@@ -20,7 +20,7 @@ const HELLO_TIMEOUT_MS = 10_000;
 const MAX_STDERR_LOGGED = 4_096;
 /** Before each attempt to mend a line. */
 const MEND_PAUSES_MS = [0, 100, 1_000];
-const OOM_RECENT_MS = 10_000;
+const OOM_RECENT_MS = 2_000;
 const SIGKILL_EXIT_CODE = '137';
 
 interface Opening {
@@ -49,6 +49,7 @@ export class DockerSandbox implements Sandbox {
   private mending: Promise<boolean> | undefined;
   private destroying: Promise<void> | undefined;
   private detached = false;
+  private wasKilled = false;
   private lastOomAt = Number.NEGATIVE_INFINITY;
   private readonly onEvent = (event: ContainerEvent): void => this.heed(event);
   private readonly onEngineUp = (): void => void this.ready().catch(() => undefined);
@@ -177,15 +178,19 @@ export class DockerSandbox implements Sandbox {
     }
   }
 
-  /** The agent is PID 1: memory ended the sandbox only when the agent itself was killed, just after memory ran out. */
+  /**
+   * The agent is PID 1: memory ended the sandbox only when the agent itself was killed, just after memory ran out, and
+   * not by somebody who asked the engine for it.
+   */
   private deathReason(exitCode: string | undefined): SandboxLostReason {
     const oomIsRecent = Date.now() - this.lastOomAt < OOM_RECENT_MS;
-    return oomIsRecent && exitCode === SIGKILL_EXIT_CODE ? 'out_of_memory' : 'container_lost';
+    return oomIsRecent && !this.wasKilled && exitCode === SIGKILL_EXIT_CODE ? 'out_of_memory' : 'container_lost';
   }
 
   private heed(event: ContainerEvent): void {
     if (event.id !== this.id) return;
     if (event.action === 'oom') this.lastOomAt = Date.now();
+    if (event.action === 'kill') this.wasKilled = true;
     if (event.action === 'die') this.end(this.deathReason(event.attributes['exitCode']));
   }
 

@@ -54,7 +54,7 @@ export class EngineWatch extends EventEmitter<WatchEvents> {
       const stream = await this.engine.events({
         type: ['container'],
         label: [`${LABEL_SERVER}=${this.serverId}`],
-        event: ['die', 'oom', 'destroy'],
+        event: ['kill', 'die', 'oom', 'destroy'],
       });
       if (this.closed) return destroy(stream);
       this.stream = stream;

@@ -5,6 +5,8 @@ import { invalidParams, type RpcViolation } from './rpc-error.js';
 /** Enough to mend a call by; a hostile one could make as many as it has values. */
 const MAX_VIOLATIONS = 50;
 
+const KIND_RULES = new Set(['isString', 'isInt', 'isNumber', 'isBoolean', 'isArray', 'isObject']);
+
 /** Names that no object of a client may have: Nest would drop them silently, and a field that is dropped is a lie. */
 const refusedNames = new Set(['__proto__', 'constructor', 'prototype']);
 
@@ -51,12 +53,20 @@ export function violationsOf(errors: ValidationError[]): RpcViolation[] {
   const pending = errors.map((error) => ({ error, path: error.property })).toReversed();
   for (let next = pending.pop(); next && violations.length < MAX_VIOLATIONS; next = pending.pop()) {
     const { error, path } = next;
-    for (const message of Object.values(error.constraints ?? {})) violations.push({ field: path, message });
+    for (const message of messagesOf(error)) violations.push({ field: path, message });
     for (const child of (error.children ?? []).toReversed()) {
       pending.push({ error: child, path: join(path, child.property) });
     }
   }
   return violations;
+}
+
+/** What kind of value a field must be comes first: that a number is no text says more than that it is too long. */
+function messagesOf({ constraints = {} }: ValidationError): string[] {
+  const rules = Object.keys(constraints);
+  const kinds = rules.filter((rule) => KIND_RULES.has(rule));
+  const rest = rules.filter((rule) => !KIND_RULES.has(rule));
+  return [...kinds, ...rest].map((rule) => constraints[rule] ?? rule);
 }
 
 function join(path: string, name: string): string {

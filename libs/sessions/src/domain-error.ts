@@ -13,6 +13,7 @@ export type Reason =
   | 'execution_not_found'
   | 'invalid_params'
   | 'request_cancelled'
+  | 'shutting_down'
   | 'internal_error';
 
 /** A refusal that a client understands: what was wrong and what to do, never a stack or a host path. */

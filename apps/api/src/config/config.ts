@@ -65,7 +65,11 @@ export class Config {
   @IsString()
   tlsKeyFile?: string;
 
-  @Env('DOCKER_HOST', 'The engine: `unix:///path` or `tcp://host:port`.')
+  @Env('ALLOWED_ORIGINS', 'Web pages that may connect, separated by commas, as `https://host`. Default: none.', list)
+  @IsString({ each: true })
+  allowedOrigins: string[] = [];
+
+  @Env('DOCKER_HOST', 'The engine: `unix:///path`, `tcp://host:port` or `https://host:port`.')
   @Matches(/^(unix:\/\/\/.|(tcp|https?):\/\/[^/:]+)/, {
     message: 'must be unix:///path, tcp://host:port or https://host:port',
   })
@@ -205,7 +209,7 @@ export class Config {
   @Max(86_400)
   heartbeatSeconds = 30;
 
-  @Env('LOG_LEVEL', '`fatal`, `error`, `warn`, `info`, `debug` or `trace`.')
+  @Env('LOG_LEVEL', '`fatal`, `error`, `warn`, `info`, `debug`, `trace` or `silent`.')
   @IsIn(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])
   logLevel = 'info';
 
@@ -216,7 +220,7 @@ export class Config {
   @IsBoolean()
   logPretty?: boolean;
 
-  @Env('LOG_FILE', 'A file that the log goes to as well; it is rotated.')
+  @Env('LOG_FILE', 'A file that the log goes to as well; it is rotated, with a number before its ending.')
   @IsOptional()
   @IsString()
   @IsNotEmpty()

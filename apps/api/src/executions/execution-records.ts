@@ -6,6 +6,8 @@ export type ExecutionStatus = 'queued' | 'running' | 'completed' | 'failed';
 export interface ExecutionView extends Partial<RunResult> {
   readonly executionId: string;
   readonly status: ExecutionStatus;
+  /** Once it has ended: the same as `status: "completed"`. */
+  readonly success?: boolean;
   readonly error?: string | null;
   readonly errorCode?: string;
 }

@@ -122,6 +122,7 @@ describe('a run', () => {
 
     expect(await executions.run(params(), nobody)).toEqual({
       executionId: expect.stringMatching(/^e_[\w-]{16}$/) as string,
+      success: true,
       status: 'completed',
       exitCode: 0,
       stdout: 'out',
@@ -324,6 +325,7 @@ describe('a run that was queued', () => {
 
     expect(await ended.promise).toEqual({
       executionId,
+      success: false,
       status: 'failed',
       error: "The execution could not be started; the server's log has the reason.",
       errorCode: 'internal_error',

@@ -95,7 +95,7 @@ export class ExecutionsService implements OnApplicationShutdown {
         return this.execute(executionId, params, signal);
       });
     } catch (error) {
-      return { executionId, status: 'failed', ...this.explain(error) };
+      return { executionId, success: false, status: 'failed', ...this.explain(error) };
     }
   }
 
@@ -138,13 +138,15 @@ export class ExecutionsService implements OnApplicationShutdown {
   private async runIn(session: Session, params: RunExecutionParams, signal: AbortSignal) {
     for (const { path, content, encoding } of params.files) {
       const written = await this.commands.execute(session, { type: 'write_file', path, content, encoding }, { signal });
-      if (!written.success) return { status: 'failed' as const, error: written.error, errorCode: written.errorCode };
+      if (!written.success)
+        return { success: false, status: 'failed' as const, error: written.error, errorCode: written.errorCode };
     }
     const { code, args, stdin } = params;
     const command = { type: 'execute_code', code, args, ...(stdin === undefined ? {} : { stdin }) };
     const timeoutMs = Math.ceil(params.timeout * MS_PER_SECOND);
     const { success, result, error, errorCode } = await this.commands.execute(session, command, { signal, timeoutMs });
     return {
+      success,
       status: success ? ('completed' as const) : ('failed' as const),
       ...result,
       ...(success ? {} : { error, errorCode }),

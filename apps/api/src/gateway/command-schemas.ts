@@ -1,7 +1,50 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 
 import { CommandsService } from '#libs/commands';
+import { END_REASONS } from '#libs/runtime';
 import { type JsonSchema, OpenRpcService } from '#libs/jsonrpc';
+
+/** What session.execute answers; `result` is by the type of the command. */
+const OUTCOME: JsonSchema = {
+  type: 'object',
+  required: ['success', 'result', 'error', 'durationMs'],
+  properties: {
+    success: { type: 'boolean' },
+    result: {
+      description: 'By the type of the command. Of a program: how it ended, and what it wrote.',
+      type: ['object', 'null'],
+      properties: {
+        endReason: { $ref: '#/components/schemas/EndReason' },
+        exitCode: { type: ['integer', 'null'] },
+        signal: { type: ['string', 'null'] },
+        stdout: { type: 'string' },
+        stderr: { type: 'string' },
+        stdoutBase64: { type: 'string', description: 'The exact bytes, where they are not UTF-8.' },
+        stderrBase64: { type: 'string' },
+        truncated: { type: 'boolean', description: 'A stream had more than the reply holds; its count is exact.' },
+        stdoutBytes: { type: 'integer' },
+        stderrBytes: { type: 'integer' },
+        durationMs: { type: 'number' },
+        cpuMs: { type: 'number' },
+        maxRssBytes: { type: 'integer' },
+        oomKills: { type: 'integer', description: 'Processes that the kernel killed for memory meanwhile.' },
+        leftoversKilled: {
+          type: 'integer',
+          description: 'Processes that the program left behind and that were ended.',
+        },
+        kind: { type: 'string', description: 'What failed, with the endReason spawn_failed.' },
+        phase: { enum: ['build'], description: 'Present where the compiler ended with an error and nothing was run.' },
+      },
+    },
+    error: { type: ['string', 'null'] },
+    errorCode: {
+      type: 'string',
+      description: 'With an error: the endReason of a program, or why a file command failed.',
+    },
+    durationMs: { type: 'number' },
+    id: { type: ['string', 'number'] },
+  },
+};
 
 /** Completes the OpenRPC document by what `command` of session.execute may be: one schema for every command type. */
 @Injectable()
@@ -25,7 +68,11 @@ export class CommandSchemas implements OnModuleInit {
             'x-fields': schemaOf(params),
           });
         });
-      const command = method('session.execute')?.params.find(({ name }) => name === 'command');
+      addSchema('EndReason', { enum: [...END_REASONS] });
+      const outcome = addSchema('Outcome', OUTCOME);
+      const execute = method('session.execute');
+      if (execute) execute.result = { name: 'outcome', schema: outcome };
+      const command = execute?.params.find(({ name }) => name === 'command');
       if (command) command.schema = addSchema('Command', { oneOf });
     });
   }

@@ -22,6 +22,7 @@ const DOCUMENTED: Record<Reason, number> = {
   image_unavailable: -32009,
   process_not_found: -32010,
   execution_not_found: -32011,
+  shutting_down: -32000,
 };
 
 describe('the table of errors', () => {

@@ -23,6 +23,7 @@ export const ERRORS: Record<Reason, Answer> = {
   image_unavailable: { code: -32009, logLevel: 'warn' },
   process_not_found: { code: -32010, logLevel: 'none' },
   execution_not_found: { code: -32011, logLevel: 'none' },
+  shutting_down: { code: -32000, logLevel: 'none' },
 };
 
 const RUNTIME_REASONS: Record<RuntimeErrorKind, Reason> = {

@@ -8,7 +8,6 @@ const PROTOCOL_ERRORS = {
   parse_error: RpcErrorCode.ParseError,
   invalid_request: RpcErrorCode.InvalidRequest,
   method_not_found: RpcErrorCode.MethodNotFound,
-  shutting_down: RpcErrorCode.ShuttingDown,
 };
 
 /** The frame of the OpenRPC document: its title, and every error that any method may answer with. */
@@ -18,7 +17,9 @@ export function openRpcOptions(): OpenRpcModuleOptions {
   return {
     title: 'CodeBeaker',
     version: SERVER_VERSION,
-    description: 'Runs untrusted code in locked-down sessions. Durations carry their unit in the name; times are UTC.',
+    description:
+      'Runs untrusted code in locked-down sessions. Durations carry their unit in the name, but for the legacy ' +
+      'execution.run, whose timeout is in seconds and memoryLimit in MB; times are UTC.',
     errors: [...protocol, ...own].map(({ reason, code }) => ({ code, reason, message: reason.replaceAll('_', ' ') })),
   };
 }

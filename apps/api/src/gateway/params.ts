@@ -16,7 +16,7 @@ import {
 } from 'class-validator';
 import { Type } from 'class-transformer';
 
-import { IsArgument, IsEnvironment, IsPath, IsTimeoutMs } from '#libs/commands';
+import { IsArgument, IsEnvironment, IsPath, IsTimeoutMs, IsWellFormed } from '#libs/commands';
 
 import { IsLabels } from './labels.js';
 
@@ -174,7 +174,7 @@ export class ExecutionFile {
   @IsPath()
   path: string;
 
-  @IsString()
+  @IsWellFormed()
   content: string;
 
   @IsOptional()
@@ -188,11 +188,11 @@ export class RunExecutionParams {
   @MaxLength(MAX_NAME_LENGTH)
   language: string;
 
-  @IsString()
+  @IsWellFormed()
   code: string;
 
   @IsOptional()
-  @IsString()
+  @IsWellFormed()
   stdin?: string;
 
   @IsOptional()

@@ -6,10 +6,11 @@ import { AgentError, ChannelLostError, findLanguage, type CodePaths, type Toolch
 import { type Command, type CommandContext, CommandFailure, CommandHandler } from '../command-handler.js';
 import { CommandsOptions } from '../options.js';
 import { ProgramParams } from '../program-params.js';
+import { IsWellFormed } from '../fields.js';
 import { runProgram, type RunResult } from '../run-program.js';
 
 export class ExecuteCodeParams extends ProgramParams {
-  @IsString()
+  @IsWellFormed()
   code: string;
 
   /** The session's language where absent; another name of the same image, such as `typescript`, is another toolchain. */
@@ -36,7 +37,7 @@ export class ExecuteCodeCommand implements Command<ExecuteCodeParams> {
     await agent.writeFile(paths.source, Buffer.from(params.code), write, context);
     try {
       const built = toolchain.build && (await this.build(toolchain.build(paths), paths, context));
-      if (built && built.exitCode !== 0) return built;
+      if (built && built.exitCode !== 0) return { ...built, phase: 'build' };
       return await runProgram(
         {
           args: [...toolchain.run(paths), ...params.args],

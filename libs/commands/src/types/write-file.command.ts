@@ -1,7 +1,7 @@
-import { IsIn, IsOptional, IsString } from 'class-validator';
+import { IsIn, IsOptional } from 'class-validator';
 
 import { type Command, type CommandContext, CommandFailure, CommandHandler } from '../command-handler.js';
-import { IsPath } from '../fields.js';
+import { IsPath, IsWellFormed } from '../fields.js';
 import { decodeContent, type Encoding, ENCODINGS } from './content.js';
 
 const MODES = { Create: 'create', CreateNew: 'create_new', Append: 'append', Overwrite: 'overwrite' } as const;
@@ -11,7 +11,7 @@ export class WriteFileParams {
   @IsPath()
   path: string;
 
-  @IsString()
+  @IsWellFormed()
   content: string;
 
   /** `Create` makes or replaces; `CreateNew` refuses an existing file; `Overwrite` a missing one. */

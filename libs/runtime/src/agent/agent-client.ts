@@ -9,7 +9,7 @@ const NEWLINE = 0x0a;
 /** For calls that say no time of their own. */
 const DEFAULT_LIMIT_MS = 30_000;
 /** How much later than its own limit an agent may answer. */
-const REPLY_GRACE_MS = 10_000;
+const REPLY_GRACE_MS = 5_000;
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** What any call may be given. */
