@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/binary"
-	"runtime/debug"
 	"sync"
 )
 
@@ -136,15 +135,10 @@ func (c *connection) request(f frame) {
 	go ex.perform(method, f.head)
 }
 
-// perform answers a request. A fault of ours in one must not end PID 1, and with it the sandbox.
 func (ex *exchange) perform(method handler, head []byte) {
-	defer func() {
-		if fault := recover(); fault != nil {
-			reportFault(fault, debug.Stack())
-			ex.answerError(fail("internal", "the agent met a fault of its own"))
-		}
-	}()
-	if err := method(ex.conn.agent, ex, head); err != nil {
+	err := error(fail("internal", "the agent met a fault of its own"))
+	guarded(func() { err = method(ex.conn.agent, ex, head) })
+	if err != nil {
 		ex.answerError(err)
 	}
 }

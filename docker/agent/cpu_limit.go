@@ -21,7 +21,7 @@ func (p *process) limitCPU(limit time.Duration) {
 	var before time.Duration
 	var look func()
 	again := func(remaining time.Duration) {
-		time.AfterFunc(max(remaining/cpus, floor), look)
+		time.AfterFunc(max(remaining/cpus, floor), func() { guarded(look) })
 	}
 	look = func() {
 		select {

@@ -189,9 +189,8 @@ func (ex *exchange) answerJSON(head any) { ex.answer(mustEncode(head), nil) }
 
 func (ex *exchange) answerError(err error) { ex.answer(errorHead(err), nil) }
 
-// within returns a context that also ends after milliseconds, if there are any.
-func (ex *exchange) within(milliseconds *float64, otherwise time.Duration) (context.Context, context.CancelFunc) {
-	limit := otherwise
+// within returns a context that also ends after milliseconds, or else after limit; with a limit of 0 it does not.
+func (ex *exchange) within(milliseconds *float64, limit time.Duration) (context.Context, context.CancelFunc) {
 	if milliseconds != nil {
 		limit = fromMilliseconds(*milliseconds)
 	}

@@ -16,8 +16,10 @@ type copyHead struct {
 	TimeoutMs   *float64 `json:"timeoutMs"`
 }
 
+func (h copyHead) target() (string, *float64) { return h.Source, h.TimeoutMs }
+
 func (a *agent) copyFile(ex *exchange, head []byte) error {
-	request, source, ctx, cancel, err := forPath(ex, head, func(r *copyHead) (string, *float64) { return r.Source, r.TimeoutMs })
+	request, source, ctx, cancel, err := forPath[copyHead](ex, head, defaultFileTime)
 	if err != nil {
 		return err
 	}

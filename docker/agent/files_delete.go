@@ -14,8 +14,10 @@ type deleteHead struct {
 	TimeoutMs *float64 `json:"timeoutMs"`
 }
 
+func (h deleteHead) target() (string, *float64) { return h.Path, h.TimeoutMs }
+
 func (a *agent) deleteFile(ex *exchange, head []byte) error {
-	request, whole, ctx, cancel, err := forPath(ex, head, func(r *deleteHead) (string, *float64) { return r.Path, r.TimeoutMs })
+	request, whole, ctx, cancel, err := forPath[deleteHead](ex, head, defaultFileTime)
 	if err != nil {
 		return err
 	}

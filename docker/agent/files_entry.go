@@ -49,7 +49,7 @@ func describe(directory int, name string) (entry, error) {
 }
 
 func (a *agent) statFile(ex *exchange, head []byte) error {
-	_, whole, ctx, cancel, err := forPath(ex, head, func(r *fileHead) (string, *float64) { return r.Path, r.TimeoutMs })
+	_, whole, ctx, cancel, err := forPath[fileHead](ex, head, defaultFileTime)
 	if err != nil {
 		return err
 	}
@@ -83,9 +83,10 @@ type createDirectoryHead struct {
 	TimeoutMs *float64 `json:"timeoutMs"`
 }
 
+func (h createDirectoryHead) target() (string, *float64) { return h.Path, h.TimeoutMs }
+
 func (a *agent) createDirectory(ex *exchange, head []byte) error {
-	request, whole, ctx, cancel, err := forPath(ex, head,
-		func(r *createDirectoryHead) (string, *float64) { return r.Path, r.TimeoutMs })
+	request, whole, ctx, cancel, err := forPath[createDirectoryHead](ex, head, defaultFileTime)
 	if err != nil {
 		return err
 	}

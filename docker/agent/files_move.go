@@ -6,7 +6,7 @@ import (
 )
 
 func (a *agent) moveFile(ex *exchange, head []byte) error {
-	request, source, ctx, cancel, err := forPath(ex, head, func(r *copyHead) (string, *float64) { return r.Source, r.TimeoutMs })
+	request, source, ctx, cancel, err := forPath[copyHead](ex, head, defaultFileTime)
 	if err != nil {
 		return err
 	}
@@ -73,7 +73,8 @@ func rename(source, destination string, overwrite bool) error {
 	return pathFailure(destination, err)
 }
 
-// mayRemove asks the directory that holds a path. A kernel without the call lets the removal itself find out.
+// mayRemove asks the directory that holds a path. Where a kernel or a filter does not know the call, the removal itself
+// finds out.
 func mayRemove(source string) error {
 	at, err := openPlace(source)
 	if err != nil {
@@ -81,7 +82,7 @@ func mayRemove(source string) error {
 	}
 	defer at.close()
 	err = faccessat2(at.directory, accessWrite|accessSearch, atEaccess|atEmptyPath)
-	if err == syscall.ENOSYS {
+	if err == syscall.ENOSYS || err == syscall.EPERM {
 		return nil
 	}
 	return err

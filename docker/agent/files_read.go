@@ -17,17 +17,24 @@ type fileHead struct {
 	TimeoutMs *float64 `json:"timeoutMs"`
 }
 
-// forPath decodes a request that has one path, and gives it its time.
-func forPath[T any](ex *exchange, head []byte, of func(*T) (asked string, timeoutMs *float64)) (
+func (h fileHead) target() (string, *float64) { return h.Path, h.TimeoutMs }
+
+// pathHead is the head of a request about one path in the first place.
+type pathHead interface {
+	target() (asked string, timeoutMs *float64)
+}
+
+// forPath decodes such a head, and gives the request its time: its own, or else limit.
+func forPath[T pathHead](ex *exchange, head []byte, limit time.Duration) (
 	request T, clean string, ctx context.Context, cancel context.CancelFunc, err error) {
 	if request, err = decodeHead[T](head); err != nil {
 		return
 	}
-	asked, timeoutMs := of(&request)
+	asked, timeoutMs := request.target()
 	if clean, err = cleanPath(asked); err != nil {
 		return
 	}
-	ctx, cancel = ex.within(timeoutMs, defaultFileTime)
+	ctx, cancel = ex.within(timeoutMs, limit)
 	return
 }
 
@@ -41,7 +48,7 @@ type readAnswer struct {
 
 // readFile reads what the file had when it was opened: one that grows meanwhile comes to an end all the same.
 func (a *agent) readFile(ex *exchange, head []byte) error {
-	request, whole, ctx, cancel, err := forPath(ex, head, func(r *fileHead) (string, *float64) { return r.Path, r.TimeoutMs })
+	request, whole, ctx, cancel, err := forPath[fileHead](ex, head, noLimit)
 	if err != nil {
 		return err
 	}

@@ -209,6 +209,20 @@ func TestLinksAreFollowedAsTheSandboxUser(t *testing.T) {
 	}
 }
 
+func TestTheSameWithoutOpenat2(t *testing.T) {
+	if !hasOpenat2 {
+		t.Skip("openat2 is missing here: the other tests have gone without it already")
+	}
+	hasOpenat2 = false
+	defer func() { hasOpenat2 = true }()
+	t.Run("special files", TestSpecialFilesAreNeverOpened)
+	t.Run("links", TestLinksAreFollowedAsTheSandboxUser)
+	t.Run("writing", TestWriteModes)
+	t.Run("listing", TestListingsAreTheSameHoweverTheyArePaged)
+	t.Run("trees", TestCopyMoveDelete)
+	t.Run("directories", TestDirectories)
+}
+
 type listed struct {
 	Name, Path, Type, Target, NameBase64 string
 }

@@ -1,13 +1,8 @@
 package main
 
 import (
-	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"encoding/json"
-	"path"
 	"strconv"
-	"syscall"
 )
 
 const (
@@ -24,23 +19,10 @@ type writeHead struct {
 	TimeoutMs *float64        `json:"timeoutMs"`
 }
 
-// fileWriter is a file while it is being written.
-type fileWriter struct {
-	whole  string
-	mode   string
-	fresh  uint32 // permission bits of a new file
-	at     place
-	opened bool // at holds a descriptor
-
-	fd        int
-	temporary string // its name until it is complete; empty when it is appended to
-	bits      uint32
-	before    int64 // size of what is appended to
-	bytes     int64
-}
+func (h writeHead) target() (string, *float64) { return h.Path, h.TimeoutMs }
 
 func (a *agent) writeFile(ex *exchange, head []byte) error {
-	request, whole, ctx, cancel, err := forPath(ex, head, func(r *writeHead) (string, *float64) { return r.Path, r.TimeoutMs })
+	request, whole, ctx, cancel, err := forPath[writeHead](ex, head, noLimit)
 	if err != nil {
 		return err
 	}
@@ -95,190 +77,4 @@ func parseFileMode(raw json.RawMessage) (uint32, error) {
 		return 0, fail("bad_request", "fileMode is permission bits up to 0777, as octal digits in a string or as a number")
 	}
 	return uint32(mode), nil
-}
-
-func (w *fileWriter) open(parents bool) error {
-	if w.whole == "/" {
-		return syscall.EISDIR
-	}
-	at, err := openPlace(w.whole)
-	if err == syscall.ENOENT && parents {
-		if _, err = makeDirectories(path.Dir(w.whole)); err == nil {
-			at, err = openPlace(w.whole)
-		}
-	}
-	if err != nil {
-		return err
-	}
-	w.at, w.opened = at, true
-	if w.at, err = w.at.follow(); err != nil {
-		return err
-	}
-	exists, err := w.lookAtTarget()
-	switch {
-	case err != nil:
-		return err
-	case exists && w.mode == "create_new":
-		return syscall.EEXIST
-	case !exists && w.mode == "overwrite":
-		return syscall.ENOENT
-	case w.mode == "append":
-		return w.openToAppend()
-	}
-	w.temporary, w.fd, err = makeTemporary(w.at.directory)
-	return err
-}
-
-// lookAtTarget finds out what is there, and whether the sandbox user may write it: replacing it by a rename would only
-// ask for its directory.
-func (w *fileWriter) lookAtTarget() (exists bool, err error) {
-	w.bits = w.fresh
-	var stat syscall.Stat_t
-	err = fstatat(w.at.directory, w.at.name, &stat, atSymlinkNofollow)
-	if err == syscall.ENOENT {
-		return false, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	switch stat.Mode & syscall.S_IFMT {
-	case syscall.S_IFREG:
-	case syscall.S_IFDIR:
-		return true, syscall.EISDIR
-	default:
-		return true, errSpecialFile
-	}
-	w.bits = stat.Mode & 0o7777
-	if w.mode == "create_new" {
-		return true, nil
-	}
-	fd, err := openAt(w.at.directory, w.at.name, syscall.O_WRONLY|syscall.O_NOFOLLOW, 0, 0)
-	if err == syscall.ETXTBSY && w.mode != "append" {
-		return true, nil // a program that runs may be replaced
-	}
-	if err == nil {
-		syscall.Close(fd)
-	}
-	return true, err
-}
-
-func (w *fileWriter) openToAppend() error {
-	fd, err := openAt(w.at.directory, w.at.name, syscall.O_WRONLY|syscall.O_APPEND|syscall.O_CREAT|syscall.O_NOFOLLOW, w.fresh, 0)
-	if err != nil {
-		return err
-	}
-	w.fd = fd
-	stat, err := checkFile(fd)
-	w.before = stat.Size
-	return err
-}
-
-// makeTemporary makes a file that nobody else opens before it is complete.
-func makeTemporary(directory int) (name string, fd int, err error) {
-	name = temporaryName()
-	fd, err = openAt(directory, name, syscall.O_WRONLY|syscall.O_CREAT|syscall.O_EXCL|syscall.O_NOFOLLOW, 0o600, 0)
-	if err != nil {
-		return "", -1, err
-	}
-	return name, fd, nil
-}
-
-func temporaryName() string {
-	var random [12]byte
-	rand.Read(random[:])
-	return temporaryPrefix + hex.EncodeToString(random[:])
-}
-
-func (w *fileWriter) step(data []byte, last bool) error {
-	if err := writeAll(w.fd, data); err != nil {
-		return err
-	}
-	w.bytes += int64(len(data))
-	if last {
-		return w.complete()
-	}
-	return nil
-}
-
-func writeAll(fd int, data []byte) error {
-	for len(data) > 0 {
-		n, err := ignoringEINTR(func() (int, error) { return syscall.Write(fd, data) })
-		if err != nil {
-			return err
-		}
-		if n == 0 {
-			return syscall.ENOSPC
-		}
-		data = data[n:]
-	}
-	return nil
-}
-
-// complete puts the file in its place. Nothing is reported as written before close has said so.
-func (w *fileWriter) complete() error {
-	if w.temporary != "" {
-		if err := syscall.Fchmod(w.fd, w.bits); err != nil {
-			return err
-		}
-	}
-	fd := w.fd
-	w.fd = -1
-	if err := syscall.Close(fd); err != nil {
-		return err
-	}
-	if w.temporary != "" {
-		if err := putInPlace(w.at.directory, w.temporary, w.at, w.mode != "create_new"); err != nil {
-			return err
-		}
-		w.temporary = ""
-	}
-	w.at.close()
-	w.opened = false
-	return nil
-}
-
-// putInPlace renames. Where the file system cannot refuse to replace, a hard link can.
-func putInPlace(directory int, name string, to place, replace bool) error {
-	flags := renameNoreplace
-	if replace {
-		flags = 0
-	}
-	err := renameat2(directory, name, to.directory, to.name, flags)
-	if err != syscall.EINVAL || replace {
-		return err
-	}
-	if err := linkat(directory, name, to.directory, to.name); err != nil {
-		return err
-	}
-	return unlinkat(directory, name, 0)
-}
-
-// undo removes what was begun, whatever has ended the request: it must not depend on its context.
-func (w *fileWriter) undo() {
-	if !w.opened {
-		return
-	}
-	asUser(context.Background(), func() error {
-		if w.fd >= 0 {
-			if w.temporary == "" {
-				w.takeBack()
-			}
-			syscall.Close(w.fd)
-			w.fd = -1
-		}
-		if w.temporary != "" {
-			unlinkat(w.at.directory, w.temporary, 0)
-		}
-		w.at.close()
-		w.opened = false
-		return nil
-	})
-}
-
-// takeBack cuts off what was appended, unless somebody else has appended to it too.
-func (w *fileWriter) takeBack() {
-	var stat syscall.Stat_t
-	if syscall.Fstat(w.fd, &stat) == nil && stat.Size > w.before && stat.Size <= w.before+w.bytes+maxDataBytes*2 {
-		syscall.Ftruncate(w.fd, w.before)
-	}
 }

@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"runtime"
 	"runtime/debug"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -35,6 +36,7 @@ type agent struct {
 	cgroup    *cgroup
 	null      int
 	kept      claimKeeper
+	sweeps    sync.Mutex
 	serial    uint64 // of the last request; the reader of frames alone has it
 }
 
@@ -144,8 +146,14 @@ func logf(format string, arguments ...any) {
 	syscall.Write(2, []byte("agent: "+fmt.Sprintf(format, arguments...)+"\n"))
 }
 
-func reportFault(fault any, stack []byte) {
-	logf("fault: %v\n%s", fault, stack)
+// guarded keeps a fault of ours in one command from ending PID 1, and with it the sandbox.
+func guarded(work func()) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			logf("fault: %v\n%s", fault, debug.Stack())
+		}
+	}()
+	work()
 }
 
 func die(what string, err error) {

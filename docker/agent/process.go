@@ -157,7 +157,7 @@ func (p *process) exceeded() bool {
 	defer p.mu.Unlock()
 	first := !p.overLimit
 	p.overLimit = true
-	if p.intent == "" || p.reaped {
+	if p.intent == "" {
 		p.intent = endOutput
 	}
 	return first
@@ -171,18 +171,12 @@ func (p *process) supervise() {
 	}
 	p.sweep(false)
 	close(p.swept)
-	p.input.shut()
-	if p.slave >= 0 {
-		syscall.Close(p.slave)
-	}
+	p.shutInput()
 	// All that could write has been killed: if the end of the output does not come now, somebody else holds the pipe.
 	for _, source := range p.sources {
 		source.SetReadDeadline(time.Now().Add(heldPipeWait))
 	}
 	<-p.drained
-	for _, source := range p.sources {
-		source.Close()
-	}
 	end := p.composeEnd()
 	p.mu.Lock()
 	p.end = end
@@ -190,6 +184,26 @@ func (p *process) supervise() {
 	p.agent.table.ended(p)
 	p.output.close()
 	close(p.over)
+	// Last, because nobody waits for it.
+	p.closeSources()
+}
+
+// shutInput and closeSources take a slot, as all calls on pipes do: any number of commands may end at once.
+func (p *process) shutInput() {
+	pipeSlots <- struct{}{}
+	defer func() { <-pipeSlots }()
+	p.input.shut()
+	if p.slave >= 0 {
+		syscall.Close(p.slave)
+	}
+}
+
+func (p *process) closeSources() {
+	pipeSlots <- struct{}{}
+	defer func() { <-pipeSlots }()
+	for _, source := range p.sources {
+		source.Close()
+	}
 }
 
 func (p *process) ended() *processEnd {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"sort"
 	"sync"
 	"time"
 )
@@ -185,6 +186,7 @@ func (t *processTable) all() []*process {
 			list = append(list, p)
 		}
 	}
+	sort.Slice(list, func(i, j int) bool { return list[i].startedAt.Before(list[j].startedAt) })
 	return list
 }
 

@@ -178,7 +178,7 @@ func (p *process) wrote(stream byte, data []byte) {
 	o.mu.Unlock()
 	if exceeded && p.exceeded() {
 		// Not by this pump, which has to read on.
-		go p.stop(endOutput)
+		go guarded(func() { p.stop(endOutput) })
 	}
 	if allowed > 0 {
 		o.append(stream, data[:allowed:allowed])

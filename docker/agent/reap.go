@@ -16,7 +16,7 @@ func (a *agent) reapForever() {
 			<-a.table.childCame
 			continue
 		}
-		a.reap(pid)
+		guarded(func() { a.reap(pid) })
 		// Those that were woken run now: the next wait takes this goroutine's processor away from them without notice,
 		// which Go would see only later.
 		runtime.Gosched()

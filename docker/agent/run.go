@@ -97,12 +97,14 @@ func (a *agent) launch(ex *exchange, head []byte, kind string) (p *process, fail
 		return p, failure, nil
 	}
 	if request.TimeoutMs != nil {
-		p.timers = append(p.timers, time.AfterFunc(fromMilliseconds(*request.TimeoutMs), func() { p.stop(endTimedOut) }))
+		p.timers = append(p.timers, time.AfterFunc(fromMilliseconds(*request.TimeoutMs), func() {
+			guarded(func() { p.stop(endTimedOut) })
+		}))
 	}
 	if request.CPUTimeMs != nil {
 		p.limitCPU(fromMilliseconds(*request.CPUTimeMs))
 	}
-	go p.supervise()
+	go guarded(p.supervise)
 	return p, nil, nil
 }
 
@@ -124,9 +126,11 @@ func (a *agent) run(ex *exchange, head []byte) error {
 	// sending outlives a cancellation, so that what the program wrote before it is still seen.
 	sending, stopSending := context.WithCancelCause(context.Background())
 	defer stopSending(nil)
-	release := context.AfterFunc(ex.ctx, func() { p.cancelRun(ex, stopSending) })
+	release := context.AfterFunc(ex.ctx, func() {
+		guarded(func() { p.cancelRun(ex, stopSending) })
+	})
 	if !p.inputSpent {
-		go p.feed(sending, ex)
+		go guarded(func() { p.feed(sending, ex) })
 	}
 	if ex.follow(sending, reader) != nil {
 		p.output.abandon()

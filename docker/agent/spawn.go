@@ -40,22 +40,6 @@ func (f *spawnFailure) asError() error {
 	return e
 }
 
-// plumbing is the descriptors of a start: the child's three, and ours.
-type plumbing struct {
-	child                  [3]int
-	input, output, errors  int
-	terminal               bool
-	inputSpent             bool // all of the input lies in the pipe, which has an end
-	inputWritten           int  // or so much of its first piece
-	closeChild, closeOwner []int
-}
-
-func (l *plumbing) close(fds []int) {
-	for _, fd := range fds {
-		syscall.Close(fd)
-	}
-}
-
 // spawn starts the program. Looking it up, making its pipes and forking all happen on one thread that has the sandbox
 // user's file system rights, without a hand-over in between: the pipes must belong to that user, or a program could not
 // open its own /dev/stdout.
@@ -115,79 +99,6 @@ func (p *process) fork(request *processRequest, environment []string, lines *plu
 	return nil
 }
 
-// lay makes the descriptors. All are close-on-exec from the start; the fork gives the child copies of its three.
-func (l *plumbing) lay(null int, request *processRequest, first []byte, last bool) *spawnFailure {
-	if request.Pty != nil {
-		master, slave, err := openTerminal(*request.Pty)
-		if err != nil {
-			return spawnError("pty_failed", err, "no terminal could be made")
-		}
-		l.terminal = true
-		l.child = [3]int{slave, slave, slave}
-		l.input, l.output = master, master
-		l.closeOwner = []int{master, slave}
-		return nil
-	}
-	if err := l.layInput(null, request.Stdin == "open", first, last); err != nil {
-		return spawnError("resource_limit", err, "no pipe could be made")
-	}
-	for i, own := range []*int{&l.output, &l.errors} {
-		read, write, err := l.pipe()
-		if err != nil {
-			return spawnError("resource_limit", err, "no pipe could be made")
-		}
-		*own = read
-		l.child[1+i] = write
-		l.closeChild, l.closeOwner = append(l.closeChild, write), append(l.closeOwner, read)
-		if err := syscall.SetNonblock(read, true); err != nil {
-			return spawnError("other", err, "no pipe could be made")
-		}
-	}
-	return nil
-}
-
-func (l *plumbing) pipe() (read, write int, err error) {
-	var fds [2]int
-	err = syscall.Pipe2(fds[:], syscall.O_CLOEXEC)
-	return fds[0], fds[1], err
-}
-
-// layInput gives an input that is known whole, and fits, to the kernel before the program starts. A closed one is
-// /dev/null, which a program sees end at once.
-func (l *plumbing) layInput(null int, open bool, first []byte, last bool) error {
-	spent := !open || last && len(first) == 0
-	if spent && null >= 0 {
-		l.child[0] = null
-		l.inputSpent = true
-		return nil
-	}
-	read, write, err := l.pipe()
-	if err != nil {
-		return err
-	}
-	l.child[0] = read
-	l.closeChild, l.closeOwner = append(l.closeChild, read), append(l.closeOwner, write)
-	if err := syscall.SetNonblock(write, true); err != nil {
-		return err
-	}
-	l.input = write
-	if !spent {
-		if !last || len(first) > pipeBytes {
-			return nil
-		}
-		// A pipe may be smaller than usual: beyond a number of pages a user gets two for each (pipe(7)).
-		l.inputWritten, err = writePipe(write, first)
-		if err != nil || l.inputWritten < len(first) {
-			l.inputWritten = max(0, l.inputWritten)
-			return nil
-		}
-	}
-	l.inputSpent = true
-	l.closeOwner = l.closeOwner[:0]
-	l.input = -1
-	return syscall.Close(write)
-}
-
 // attachLines makes files of the descriptors, for the network poller, and starts what reads them.
 func (p *process) attachLines(lines *plumbing) {
 	var inputFile *os.File
@@ -209,7 +120,7 @@ func (p *process) attachLines(lines *plumbing) {
 	left.Store(int32(len(p.sources)))
 	for i, source := range p.sources {
 		u := &pump{process: p, stream: byte(streamStdout + i), source: source, left: left}
-		go u.run()
+		go guarded(u.run)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 const (
 	// sweepTime is how long a command's processes have to die. One that the kernel does not let go is counted.
 	sweepTime      = 5 * time.Second
+	leastSweeps    = 10
 	firstSweepWait = 100 * time.Microsecond
 	longestWait    = 20 * time.Millisecond
 	// sweepsBeforeStop is after how many passes those that still fork are stopped first.
@@ -32,8 +33,10 @@ func (p *process) sweep(thorough bool) {
 	wait := firstSweepWait
 	clean := 0
 	for pass := 0; ; pass++ {
-		alive, unreaped, fresh := p.members()
-		if len(alive) == 0 && unreaped > 0 && time.Now().Before(deadline) {
+		// Where many commands are killed at once the time may have gone by waiting for a turn.
+		late := pass >= leastSweeps && time.Now().After(deadline)
+		alive, unreaped := p.sweepOnce(pass, late)
+		if len(alive) == 0 && unreaped > 0 && !late {
 			time.Sleep(wait)
 			continue
 		}
@@ -45,20 +48,31 @@ func (p *process) sweep(thorough bool) {
 			continue
 		}
 		clean = 0
-		if time.Now().After(deadline) {
+		if late {
 			p.setImmune(len(alive))
 			return
-		}
-		if pass >= sweepsBeforeStop && fresh {
-			alive = p.stopForking(alive)
-		}
-		for _, pid := range alive {
-			p.signalMember(pid, syscall.SIGKILL)
 		}
 		time.Sleep(wait)
 		wait = min(2*wait, longestWait)
 	}
 	p.setImmune(0)
+}
+
+// sweepOnce kills what one pass finds. One command at a time: each that is within a call needs a thread.
+func (p *process) sweepOnce(pass int, late bool) (alive []int, unreaped int) {
+	p.agent.sweeps.Lock()
+	defer p.agent.sweeps.Unlock()
+	alive, unreaped, fresh := p.members()
+	if late {
+		return alive, unreaped
+	}
+	if pass >= sweepsBeforeStop && fresh {
+		alive = p.stopForking(alive)
+	}
+	for _, pid := range alive {
+		p.signalMember(pid, syscall.SIGKILL)
+	}
+	return alive, unreaped
 }
 
 func (p *process) setImmune(n int) {

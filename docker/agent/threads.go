@@ -15,7 +15,7 @@ import (
 //	6  in file systems as the sandbox user                      (userThreads)
 //	1  forking                                                  (spawn.go)
 //	8  reading and writing the programs' pipes                  (pipeThreads)
-//	1  reading /proc, 1 reading control groups                  (procfs.go, cgroup.go)
+//	2  reading /proc and killing, 1 reading control groups      (procfs.go, sweep.go, cgroup.go)
 //	2  reading and writing frames
 //
 // and some to spare.
