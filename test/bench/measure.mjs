@@ -1,19 +1,26 @@
-const WARM_UPS = 3;
+import { setTimeout as delay } from 'node:timers/promises';
+
 const BLOCKS = 10;
+/** What a `docker exec` leaves engine and kernel to clear away must not be measured with what comes next. */
+const SETTLE_MS = 300;
 
 /**
- * Times several ways of doing the same, in blocks that take turns: whatever else the machine does falls on all alike,
- * and what one of them leaves the engine to do afterwards falls on the first of the next block only.
+ * Times several ways of doing the same, in blocks that take turns, so that whatever else the machine does falls on all
+ * alike.
  * @param ways functions that do it once
  * @param rounds how often each is timed
  * @param between called after each block, untimed
  */
 export async function measure(ways, rounds, between = async () => undefined) {
   const times = ways.map(() => []);
-  for (let warm = 0; warm < WARM_UPS; warm++) for (const way of ways) await way();
-  await between();
+  // A whole round unmeasured: a server that has just started has compiled nothing yet.
+  for (const [index, way] of ways.entries()) {
+    for (let round = 0; round < rounds[index]; round++) await way();
+    await between();
+  }
   for (let block = 0; block < BLOCKS; block++) {
     for (const [index, way] of ways.entries()) {
+      await delay(SETTLE_MS);
       for (let round = 0; round < rounds[index] / BLOCKS; round++) {
         const startedAt = performance.now();
         await way();
