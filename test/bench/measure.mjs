@@ -1,5 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
+/** Unmeasured: a server that has just started has compiled nothing yet. */
+const WARM_UP_MS = 3_000;
 const BLOCKS = 10;
 /** What a `docker exec` leaves engine and kernel to clear away must not be measured with what comes next. */
 const SETTLE_MS = 300;
@@ -13,9 +15,8 @@ const SETTLE_MS = 300;
  */
 export async function measure(ways, rounds, between = async () => undefined) {
   const times = ways.map(() => []);
-  // A whole round unmeasured: a server that has just started has compiled nothing yet.
-  for (const [index, way] of ways.entries()) {
-    for (let round = 0; round < rounds[index]; round++) await way();
+  for (const way of ways) {
+    for (const until = performance.now() + WARM_UP_MS; performance.now() < until;) await way();
     await between();
   }
   for (let block = 0; block < BLOCKS; block++) {
