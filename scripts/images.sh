@@ -2,12 +2,13 @@
 # Builds the images of the agent and of the languages: those that are missing, and those whose sources have changed.
 # Usage: images.sh [--only python,nodejs]
 # CODEBEAKER_BASES says what they are built on: official (pulled), local (scripts/bases.sh), or auto: official where
-# they are there or can be pulled.
+# they are there or can be pulled. IMAGE_TAG is their tag, as it is the server's: two checkouts can share an engine.
 set -euo pipefail
 
 all="agent python nodejs golang dotnet"
 root=$(cd "$(dirname "$0")/.." && pwd)
 bases=${CODEBEAKER_BASES:-auto}
+tag=${IMAGE_TAG:-latest}
 export DOCKER_HOST=${DOCKER_HOST:-unix:///var/run/docker.sock} # the server's engine, whatever the client's context says
 export BUILDX_BUILDER=default                                  # other builders keep what they build to themselves
 scratch=$(mktemp -d)
@@ -34,7 +35,7 @@ fingerprint() {
     if [ "$2" = "$(local_base "$1")" ]; then "${sha[@]}" <"$root/scripts/bases.sh"; else echo "$2"; fi
   ) | "${sha[@]}" | cut -c1-64
 }
-label() { docker image inspect -f '{{index .Config.Labels "codebeaker.source"}}' "codebeaker-$1:latest" 2>/dev/null; }
+label() { docker image inspect -f '{{index .Config.Labels "codebeaker.source"}}' "codebeaker-$1:$tag" 2>/dev/null; }
 up_to_date() {
   local have
   have=$(label "$1") || return 1
@@ -93,7 +94,7 @@ build() {
   started=$SECONDS
   options+=(--label "codebeaker.version=$(version_in "$name" "$base")")
   options+=(--build-arg "BASE=$base" --label "codebeaker.source=$(fingerprint "$name" "$base")" --label "codebeaker.base=$base")
-  if ! docker build --force-rm "${options[@]}" -t "codebeaker-$name:latest" "$(context "$name")" >"$log" 2>&1 </dev/null; then
+  if ! docker build --force-rm "${options[@]}" -t "codebeaker-$name:$tag" "$(context "$name")" >"$log" 2>&1 </dev/null; then
     sed '/^DEPRECATED/,/^$/d' "$log" >&2
     echo "images: codebeaker-$name could not be built" >&2
     return 1

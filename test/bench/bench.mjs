@@ -99,7 +99,7 @@ async function compareCreate(client) {
   };
   const bare = async () => {
     const container = await docker.createContainer({
-      Image: 'codebeaker-python',
+      Image: `codebeaker-python:${process.env.IMAGE_TAG ?? 'latest'}`,
       Cmd: ['sleep', '60'],
       Labels: { codebeaker: serverId },
       HostConfig: { NetworkMode: 'none', AutoRemove: true },

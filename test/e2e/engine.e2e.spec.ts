@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
+import { imageOf } from '../support/images.js';
 import { ContainerEvents } from '../support/container-events.js';
 import { EngineProxy } from '../support/engine-proxy.js';
 import { eventually } from '../support/eventually.js';
@@ -283,7 +284,7 @@ describe('an engine', () => {
 
 describe('an engine', () => {
   const engine = new SecondEngine();
-  beforeAll(() => engine.make(['codebeaker-agent:latest', 'codebeaker-python:latest']), 240_000);
+  beforeAll(() => engine.make([imageOf('agent'), imageOf('python')]), 240_000);
   afterAll(() => engine.remove(), 120_000);
 
   describe('that is restarted', () => {

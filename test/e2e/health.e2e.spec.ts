@@ -8,6 +8,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 
+import { IMAGE_TAG, imageOf } from '../support/images.js';
 import { eventually } from '../support/eventually.js';
 import { useServer } from '../support/server-under-test.js';
 import { freePort, useServerProcess } from '../support/server-process.js';
@@ -76,7 +77,7 @@ describe('a server whose engine has all it needs', () => {
     const all = { engine: up, agent: up, python: up, nodejs: up, go: up, dotnet: up };
     expect(body).toMatchObject({ status: 'ok', info: all, error: {}, details: all });
     expect(body.details.engine).toMatchObject({ version: expect.stringMatching(/^\d+\./) });
-    expect(body.details.python).toMatchObject({ image: 'codebeaker-python:latest' });
+    expect(body.details.python).toMatchObject({ image: imageOf('python') });
   });
 
   it('is alive without asking the engine', async () => {
@@ -132,7 +133,7 @@ describe('a server whose engine has all it needs', () => {
     });
     for (const language of languages) {
       expect(language).toMatchObject({
-        image: expect.stringMatching(/^codebeaker-[a-z]+:latest$/),
+        image: expect.stringMatching(new RegExp(`^codebeaker-[a-z]+:${IMAGE_TAG}$`)),
         available: true,
         defaultFile: expect.stringMatching(/^\w+\.\w+$/),
         interpreter: expect.any(Boolean),

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 
+import { imageOf } from '../support/images.js';
 import { newServerId } from '../support/api.js';
 import { eventually } from '../support/eventually.js';
 import { containersOf, docker } from '../support/leftovers.js';
@@ -146,7 +147,7 @@ describe('a server that is killed and started again', () => {
     const strangers = newServerId();
     const make = async (label: string, entrypoint: string[]): Promise<string> => {
       const { id } = await docker().createContainer({
-        Image: 'codebeaker-python:latest',
+        Image: imageOf('python'),
         User: '0:0',
         Entrypoint: entrypoint,
         Labels: { codebeaker: label, 'codebeaker.language': 'python' },

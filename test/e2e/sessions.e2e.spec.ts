@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
+import { imageOf } from '../support/images.js';
 import { eventually } from '../support/eventually.js';
 import { docker } from '../support/leftovers.js';
 import type { RpcClient, RpcFailure } from '../support/rpc-client.js';
@@ -27,7 +28,7 @@ const HOLD = { commandName: 'sh', args: ['-c', 'mkfifo hold && echo up && cat ho
 
 describe('a session', () => {
   const server = useServer({
-    ALLOWED_IMAGES: 'codebeaker-python:latest,codebeaker-nowhere:latest',
+    ALLOWED_IMAGES: `${imageOf('python')},${imageOf('nowhere')}`,
     MAX_LIFETIME_MINUTES: '240',
     CLEAN_UP_CRON: NEVER,
   });
@@ -58,7 +59,7 @@ describe('a session', () => {
         pidsLimit: 64,
         diskLimitMB: 48,
         network: 'none',
-        dockerImage: 'codebeaker-python:latest',
+        dockerImage: imageOf('python'),
       };
       const about = { name: 'mine ✓', labels: { team: 'blue', 'run/id': '7' } };
       const session = await server.session({ language: 'py', env: { GREETING: 'hi' }, ...config, ...about });
@@ -143,12 +144,7 @@ describe('a session', () => {
     });
 
     it('is refused an image that the server does not allow', async () => {
-      for (const dockerImage of [
-        'codebeaker-nodejs:latest',
-        'debian',
-        'codebeaker-python',
-        'codebeaker-python:latest ',
-      ]) {
+      for (const dockerImage of [imageOf('nodejs'), 'debian', 'codebeaker-python', `${imageOf('python')} `]) {
         expect(await server.client.refusal('session.create', { language: 'python', dockerImage })).toMatchObject({
           code: -32004,
           data: { reason: 'forbidden' },
@@ -157,21 +153,21 @@ describe('a session', () => {
     });
 
     it('works in an image that the server allows', async () => {
-      const session = await server.session({ dockerImage: 'codebeaker-python:latest' });
-      expect(session.created.config).toMatchObject({ dockerImage: 'codebeaker-python:latest' });
+      const session = await server.session({ dockerImage: imageOf('python') });
+      expect(session.created.config).toMatchObject({ dockerImage: imageOf('python') });
       expect(await session.python('print(6 * 7)')).toBe('42\n');
     });
 
     it('is told which allowed image is not there, and how it would be', async () => {
       const refusal = await server.client.refusal('session.create', {
         language: 'python',
-        dockerImage: 'codebeaker-nowhere:latest',
+        dockerImage: imageOf('nowhere'),
       });
       expect(refusal).toMatchObject({
         code: -32009,
-        data: { reason: 'image_unavailable', image: 'codebeaker-nowhere:latest' },
+        data: { reason: 'image_unavailable', image: imageOf('nowhere') },
       });
-      expect(refusal.message).toContain('codebeaker-nowhere:latest');
+      expect(refusal.message).toContain(imageOf('nowhere'));
       expect(refusal.message + JSON.stringify(refusal.data)).toMatch(/npm run|images\.sh|docker (build|pull)/);
     });
 

@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 
 import { Config } from '../../apps/api/src/config/config.js';
 import { createApp } from '../../apps/api/src/create-app.js';
+import { IMAGE_TAG } from './images.js';
 import { RpcClient } from './rpc-client.js';
 import { SERVER_ID_PREFIX } from './leftovers.js';
 
@@ -22,6 +23,7 @@ export class TestApi {
     const config = Config.fromEnv({
       PORT: '0',
       SERVER_ID: serverId,
+      IMAGE_TAG,
       ...(process.env['DOCKER_HOST'] ? { DOCKER_HOST: process.env['DOCKER_HOST'] } : {}),
       ...env,
     });

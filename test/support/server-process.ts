@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll } from 'vitest';
 
+import { IMAGE_TAG } from './images.js';
 import { newServerId } from './api.js';
 import { ensureBuilt, MAIN } from './built-server.js';
 import { eventually } from './eventually.js';
@@ -34,7 +35,7 @@ export class Life {
   static async begin(env: Record<string, string>): Promise<Life> {
     await ensureBuilt();
     const { PATH = '', DOCKER_HOST } = process.env;
-    const inherited = { PATH, ...(DOCKER_HOST === undefined ? {} : { DOCKER_HOST }) };
+    const inherited = { PATH, IMAGE_TAG, ...(DOCKER_HOST === undefined ? {} : { DOCKER_HOST }) };
     const stdio: ['ignore', 'pipe', 'pipe'] = ['ignore', 'pipe', 'pipe'];
     return new Life(spawn(process.execPath, [MAIN], { env: { ...inherited, ...env }, stdio }));
   }
