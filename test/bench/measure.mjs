@@ -5,6 +5,8 @@ const WARM_UP_MS = 3_000;
 const BLOCKS = 10;
 /** What a `docker exec` leaves engine and kernel to clear away must not be measured with what comes next. */
 const SETTLE_MS = 300;
+/** Unmeasured, before each block: after a pause processors sleep deeply and caches hold what others did. */
+const BLOCK_WARM_UP_MS = 200;
 
 /**
  * Times several ways of doing the same, in blocks that take turns, so that whatever else the machine does falls on all
@@ -16,12 +18,13 @@ const SETTLE_MS = 300;
 export async function measure(ways, rounds, between = async () => undefined) {
   const times = ways.map(() => []);
   for (const way of ways) {
-    for (const until = performance.now() + WARM_UP_MS; performance.now() < until;) await way();
+    await warmUp(way, WARM_UP_MS);
     await between();
   }
   for (let block = 0; block < BLOCKS; block++) {
     for (const [index, way] of ways.entries()) {
       await delay(SETTLE_MS);
+      await warmUp(way, BLOCK_WARM_UP_MS);
       for (let round = 0; round < rounds[index] / BLOCKS; round++) {
         const startedAt = performance.now();
         await way();
@@ -34,6 +37,10 @@ export async function measure(ways, rounds, between = async () => undefined) {
     all.sort((a, b) => a - b);
     return { p50: all[Math.floor(all.length * 0.5)], p95: all[Math.floor(all.length * 0.95)] };
   });
+}
+
+async function warmUp(way, forMs) {
+  for (const until = performance.now() + forMs; performance.now() < until;) await way();
 }
 
 export const ms = (value) => `${value.toFixed(value < 10 ? 2 : 0)} ms`;

@@ -1,5 +1,4 @@
 import { type DynamicModule, Module } from '@nestjs/common';
-import { APP_INTERCEPTOR } from '@nestjs/core';
 import { ScheduleModule } from '@nestjs/schedule';
 
 import { CommandsModule } from '#libs/commands';
@@ -18,7 +17,6 @@ import { ServerFacts } from './gateway/server-facts.js';
 import { WsGateway } from './gateway/ws.gateway.js';
 import { HealthModule } from './health/health.module.js';
 import { LanguagesService } from './languages/languages.service.js';
-import { LogContextInterceptor } from './logging/log-context.interceptor.js';
 
 /** The runtime is picked here, and nowhere else. */
 @Module({
@@ -45,15 +43,7 @@ export class AppModule {
         HealthModule,
         OpenRpcModule.forRoot(openRpcOptions()),
       ],
-      providers: [
-        WsGateway,
-        ExecutionsGateway,
-        ExecutionsService,
-        LanguagesService,
-        ServerFacts,
-        CommandSchemas,
-        { provide: APP_INTERCEPTOR, useClass: LogContextInterceptor },
-      ],
+      providers: [WsGateway, ExecutionsGateway, ExecutionsService, LanguagesService, ServerFacts, CommandSchemas],
     };
   }
 }

@@ -9,6 +9,7 @@ import { AppModule } from './app.module.js';
 import type { Config } from './config/config.js';
 import { describeError } from './gateway/errors.js';
 import { judgeOrigin } from './gateway/origin.js';
+import { logCall } from './logging/log-call.js';
 import { projectPath } from './project-path.js';
 
 /** The whole server, not yet listening. */
@@ -26,6 +27,7 @@ export async function createApp(config: Config, logger: LoggerService | false): 
       maxConnections: config.maxConnections,
       heartbeatIntervalMs: config.heartbeatSeconds * 1000,
       errorMapper: describeError,
+      aroundCall: logCall,
       verifyClient: (request) => Promise.resolve(judgeOrigin(request, config.allowedOrigins)),
     }),
   );

@@ -2,10 +2,10 @@ import { isObservable, lastValueFrom } from 'rxjs';
 import type { ErrorReporter } from './error-reporter.js';
 import { parseFrame } from './frame.js';
 import { errorText, readRequest, resultText, type RpcRequest } from './messages.js';
-import type { JsonRpcLimits } from './options.js';
+import type { JsonRpcSettings } from './options.js';
 import { failureOf, type RpcAbortReason, type RpcCall, type RpcId } from './rpc-call.js';
 import { invalidParams, RpcError, RpcErrorCode } from './rpc-error.js';
-import { RunningCall, type Outcome } from './running-call.js';
+import { type Outcome, type RpcOutcome, RunningCall } from './running-call.js';
 import type { WsRpcConnection } from './ws-connection.js';
 
 /** Nest's whole pipeline for one method, bound to its gateway and client. */
@@ -33,7 +33,7 @@ export class Dispatcher {
 
   constructor(
     private readonly connection: WsRpcConnection,
-    private readonly limits: JsonRpcLimits,
+    private readonly settings: JsonRpcSettings,
     private readonly errors: ErrorReporter,
   ) {}
 
@@ -71,7 +71,7 @@ export class Dispatcher {
 
   /** Asks every handler to end. */
   abortAll(reason: RpcAbortReason): void {
-    for (const call of this.running) call.abort(reason, this.limits.cancelGraceMs);
+    for (const call of this.running) call.abort(reason, this.settings.cancelGraceMs);
   }
 
   /** Waits for no handler any longer: what was not answered is answered now. */
@@ -82,7 +82,7 @@ export class Dispatcher {
   private async answerFrame(frame: Buffer): Promise<string | undefined> {
     let message: unknown;
     try {
-      message = parseFrame(frame, this.limits);
+      message = parseFrame(frame, this.settings);
     } catch (error) {
       return errorText(null, error instanceof RpcError ? error : this.errors.internal(error, 'Parsing'));
     }
@@ -116,9 +116,9 @@ export class Dispatcher {
       // Two calls under one id could be told apart neither by their replies nor for cancellation.
       return invalidRequest('a call with this id is still running');
     }
-    const isFull = this.running.size >= this.limits.maxInFlight;
+    const isFull = this.running.size >= this.settings.maxInFlight;
     // A single frame always has room, however large it is.
-    const isHeavy = this.runningBytes > 0 && this.runningBytes + bytes > this.limits.maxInFlightBytes;
+    const isHeavy = this.runningBytes > 0 && this.runningBytes + bytes > this.settings.maxInFlightBytes;
     if (!isFull && !isHeavy) return { handler, method, params, id };
     return new RpcError(RpcErrorCode.RateLimited, 'Too many calls of this connection are running', {
       retryAfterMs: RETRY_AFTER_MS,
@@ -130,7 +130,7 @@ export class Dispatcher {
     if (id !== undefined) this.unanswered.set(id, running);
     this.running.add(running);
     this.runningBytes += bytes;
-    const work = invoke(handler, running.call).then((outcome) => {
+    const work = this.invoke(handler, running.call).then((outcome) => {
       this.running.delete(running);
       this.runningBytes -= bytes;
       return outcome;
@@ -175,13 +175,19 @@ export class Dispatcher {
       // handler yet, which would then wait for an event that has been.
       setImmediate(() => {
         if (running && this.unanswered.get(target) === running) {
-          running.abort('cancelled', this.limits.cancelGraceMs);
+          running.abort('cancelled', this.settings.cancelGraceMs);
         }
       });
       return id === undefined ? undefined : resultText(id, null);
     }
     if (id === undefined) return undefined;
     return errorText(id, invalidParams([{ field: 'id', message: 'must be the id of a request' }]));
+  }
+
+  private async invoke(handler: RpcHandler, call: RpcCall): Promise<RpcOutcome> {
+    const { aroundCall } = this.settings;
+    if (!aroundCall) return invoke(handler, call);
+    return aroundCall(call, () => invoke(handler, call)).catch((thrown: unknown) => ({ thrown }));
   }
 
   private logLate(outcome: Outcome, method: string): void {
@@ -197,7 +203,7 @@ export class Dispatcher {
 }
 
 /** Runs Nest's pipeline; never rejects. An interceptor makes the result an Observable, whose last value counts. */
-async function invoke(handler: RpcHandler, call: RpcCall): Promise<Exclude<Outcome, 'abandoned'>> {
+async function invoke(handler: RpcHandler, call: RpcCall): Promise<RpcOutcome> {
   try {
     const returned = await handler(call, call.method);
     const result: unknown = isObservable(returned)

@@ -10,5 +10,6 @@ export type { JsonRpcWsOptions, RpcVerdict } from './options.js';
 export { RpcCall, type RpcAbortReason, type RpcId } from './rpc-call.js';
 export { RpcConnection, RpcConnectionClosedError, type RpcClose } from './rpc-connection.js';
 export { invalidParams, RpcError, RpcErrorCode, type RpcErrorData, type RpcViolation } from './rpc-error.js';
+export type { RpcOutcome } from './running-call.js';
 export { violationsOf } from './params.pipe.js';
 export { rpcConnectionOf } from './ws-connection.js';

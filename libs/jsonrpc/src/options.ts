@@ -1,5 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { RpcErrorMapper } from './error-reporter.js';
+import type { RpcCall } from './rpc-call.js';
+import type { RpcOutcome } from './running-call.js';
 
 /** The answer to an upgrade request. `state` is copied into the connection's `state`. */
 export type RpcVerdict =
@@ -40,6 +42,11 @@ export interface JsonRpcWsOptions {
   verifyClient?: (request: IncomingMessage) => Promise<RpcVerdict>;
   /** Turns an application's own errors into JSON-RPC errors; see {@link RpcErrorMapper}. */
   errorMapper?: RpcErrorMapper;
+  /**
+   * Runs around each call's guards, pipes and handler: what a global interceptor would do, without the Observable that
+   * Nest makes of every call for one. Must call `run` once, and return what it returned.
+   */
+  aroundCall?: (call: RpcCall, run: () => Promise<RpcOutcome>) => Promise<RpcOutcome>;
 }
 
 const MIB = 1024 * 1024;
@@ -62,7 +69,7 @@ const limits = {
 };
 
 export type JsonRpcLimits = typeof limits;
-export type JsonRpcSettings = JsonRpcLimits & Pick<JsonRpcWsOptions, 'verifyClient' | 'errorMapper'>;
+export type JsonRpcSettings = JsonRpcLimits & Pick<JsonRpcWsOptions, 'verifyClient' | 'errorMapper' | 'aroundCall'>;
 
 // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- Object.keys forgets the keys of a literal
 const names = Object.keys(limits) as (keyof JsonRpcLimits)[];
@@ -71,7 +78,8 @@ const names = Object.keys(limits) as (keyof JsonRpcLimits)[];
 const MAX = 2 ** 31 - 1;
 
 export function resolveOptions(options: JsonRpcWsOptions): JsonRpcSettings {
-  const settings: JsonRpcSettings = { ...limits, verifyClient: options.verifyClient, errorMapper: options.errorMapper };
+  const { verifyClient, errorMapper, aroundCall } = options;
+  const settings: JsonRpcSettings = { ...limits, verifyClient, errorMapper, aroundCall };
   for (const name of names) {
     const value = options[name] ?? limits[name];
     if (!Number.isInteger(value) || value < 1 || value > MAX) {

@@ -276,3 +276,39 @@ describe('errors', () => {
     expect(await client.call('echo.forbidden')).toMatchObject({ error: { code: -32004 } });
   });
 });
+
+describe('what is wrapped around calls', () => {
+  it('should see each call and how it ended, and run outside of guards and interceptors', async () => {
+    const seen: unknown[] = [];
+    const { connect } = await start(
+      { providers: [EchoGateway, { provide: APP_GUARD, useClass: TraceGuard }] },
+      {
+        aroundCall: async (call, run) => {
+          steps.push('around in');
+          const outcome = await run();
+          steps.push('around out');
+          seen.push([call.method, 'result' in outcome ? outcome.result : outcome.thrown]);
+          return outcome;
+        },
+      },
+    );
+    const client = await connect();
+    await client.call('echo.nothing');
+    await client.call('echo.fail');
+
+    expect(steps).toEqual(['around in', 'global guard', 'around out', 'around in', 'global guard', 'around out']);
+    expect(seen).toEqual([
+      ['echo.nothing', undefined],
+      ['echo.fail', expect.any(OwnError)],
+    ]);
+  });
+
+  it('should not end the connection when it throws', async () => {
+    const { connect } = await start(
+      { providers: [EchoGateway] },
+      { aroundCall: () => Promise.reject(new Error('a bug of the application')) },
+    );
+
+    expect((await (await connect()).call('echo.nothing')).error).toMatchObject({ code: -32603 });
+  });
+});

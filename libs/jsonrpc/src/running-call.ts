@@ -2,8 +2,11 @@ import { RpcCall, type RpcAbortReason, type RpcId } from './rpc-call.js';
 import type { RpcConnection } from './rpc-connection.js';
 import { RpcError, RpcErrorCode } from './rpc-error.js';
 
-/** What became of a handler, or `abandoned` when it was not waited for to the end. */
-export type Outcome = { result: unknown } | { thrown: unknown } | 'abandoned';
+/** What became of a handler: its result, or what it, a guard or a pipe has thrown. */
+export type RpcOutcome = { result: unknown } | { thrown: unknown };
+
+/** `abandoned` when the handler was not waited for to the end. */
+export type Outcome = RpcOutcome | 'abandoned';
 
 /** A call from its start until its handler has really ended, which may be after it was answered. */
 export class RunningCall {
