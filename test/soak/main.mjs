@@ -10,7 +10,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { table } from '../bench/measure.mjs';
 import { ACTIONS, Lie } from './actions.mjs';
 import { Disconnected, Refused, SoakClient } from './client.mjs';
-import { agentPids, belongings, docker, enginePid, usageOf } from './host.mjs';
+import { agentPids, belongings, enginePid, usageOf } from './host.mjs';
 import { SoakServer } from './server.mjs';
 
 const MINUTES = Number(process.env.SOAK_MINUTES ?? 10);
@@ -62,12 +62,7 @@ try {
 } finally {
   over.abort();
   await server.end('SIGTERM');
-  for (const { Id } of await docker.listContainers({
-    all: true,
-    filters: { label: [`codebeaker=${server.serverId}`] },
-  })) {
-    await docker.getContainer(Id).remove({ force: true, v: true });
-  }
+  await server.removeAll();
   await rm(stateDirectory, { recursive: true, force: true });
 }
 

@@ -4,6 +4,8 @@ import { createServer } from 'node:net';
 import process from 'node:process';
 import { setTimeout as delay } from 'node:timers/promises';
 
+import { docker } from './host.mjs';
+
 const START_LIMIT_MS = 60_000;
 
 /** One server that lives several times, with the same name, port and containers. */
@@ -11,14 +13,16 @@ export class SoakServer {
   lives = 0;
   #child;
 
-  constructor(serverId, port, stateDirectory) {
+  constructor(serverId, port, stateDirectory, env) {
     this.serverId = serverId;
     this.port = port;
     this.stateDirectory = stateDirectory;
+    this.env = env;
   }
 
-  static async create(serverId, stateDirectory) {
-    return new SoakServer(serverId, await freePort(), stateDirectory);
+  /** @param env more settings, such as `{ MAX_SESSIONS: '2' }` */
+  static async create(serverId, stateDirectory, env = {}) {
+    return new SoakServer(serverId, await freePort(), stateDirectory, env);
   }
 
   get url() {
@@ -38,6 +42,7 @@ export class SoakServer {
         STATE_DIRECTORY: this.stateDirectory,
         CLEAN_UP_CRON: '*/2 * * * * *',
         LOG_LEVEL: 'error',
+        ...this.env,
       },
       stdio: ['ignore', 'inherit', 'inherit'],
     });
@@ -56,6 +61,14 @@ export class SoakServer {
     if (!child || child.exitCode !== null || child.signalCode !== null) return;
     child.kill(signal);
     await once(child, 'exit');
+  }
+
+  /** What the server itself should have removed: for the end of a run that may have failed. */
+  async removeAll() {
+    const filters = { label: [`codebeaker=${this.serverId}`] };
+    for (const { Id } of await docker.listContainers({ all: true, filters })) {
+      await docker.getContainer(Id).remove({ force: true, v: true });
+    }
   }
 }
 

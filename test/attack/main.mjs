@@ -1,0 +1,89 @@
+// Hostile programs in one session while another does timed work: npm run attack
+//   --only 3,17,40-43   --group processes   --json report.json   --url ws://host:5000/ws/jsonrpc (a server that runs)
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import process from 'node:process';
+import { setTimeout as delay } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+
+import { belongings, usageOf } from '../soak/host.mjs';
+import { SoakServer } from '../soak/server.mjs';
+import { Bystander, p95 } from './bystander.mjs';
+import { allCases, choose } from './catalogue.mjs';
+import { machine, printCase, printReport } from './report.mjs';
+import { runCase } from './run-case.mjs';
+
+/** A server that has just started has compiled nothing yet. */
+const WARM_UP_MS = 2_000;
+const QUIET_MS = 3_000;
+
+const { values: options } = parseArgs({
+  options: {
+    only: { type: 'string' },
+    group: { type: 'string' },
+    json: { type: 'string' },
+    url: { type: 'string' },
+  },
+});
+
+const cases = choose(await allCases(), options);
+const own = options.url === undefined ? await startServer() : undefined;
+const server = own ?? { url: options.url, port: Number(new URL(options.url).port) };
+const report = { machine: await machine(), startedAt: new Date().toISOString(), quiet: {}, cases: [], totals: {} };
+let bystander;
+try {
+  bystander = await Bystander.begin(server.url);
+  await bystander.during(() => delay(WARM_UP_MS));
+  const { samples } = await bystander.during(() => delay(QUIET_MS));
+  const quietP95 = p95(samples);
+  report.quiet = { p50Ms: samples[Math.floor(samples.length / 2)], p95Ms: quietP95, samples: samples.length };
+  const usage = own && (await usageOf(own.pid));
+  for (const attack of cases) {
+    const outcome = await runCase(attack, { server, bystander, quietP95, usage });
+    report.cases.push(outcome);
+    printCase(outcome);
+    bystander = await fitAgain(bystander);
+  }
+  await bystander.end();
+  report.cases.push(...(await leftAtTheEnd()));
+} finally {
+  await endServer();
+}
+const number = (verdict) => report.cases.filter((one) => one.verdict === verdict).length;
+report.totals = { held: number('held'), fell: number('fell'), notApplicable: number('not applicable') };
+printReport(report);
+if (options.json) await writeFile(options.json, `${JSON.stringify(report, undefined, 2)}\n`);
+process.exitCode = report.totals.fell === 0 ? 0 : 1;
+
+async function startServer() {
+  const directory = await mkdtemp(join(tmpdir(), 'codebeaker-attack-'));
+  const started = await SoakServer.create(`cbattack-${randomBytes(4).toString('hex')}`, directory);
+  await started.start();
+  return started;
+}
+
+/** A case that hurt the bystander or the server must not be held against the next one. */
+async function fitAgain(one) {
+  if (one.fault === undefined) return one;
+  await one.end();
+  if (own && !(await usageOf(own.pid))) await own.start();
+  return Bystander.begin(server.url);
+}
+
+/** After the last session nothing of the server may be on the engine: a case of its own, should it fall. */
+async function leftAtTheEnd() {
+  if (!own) return [];
+  const left = await belongings(own.serverId, own.stateDirectory);
+  if (left.length === 0) return [];
+  const mustHappen = 'no container, volume or loop device is left';
+  return [{ number: 0, title: 'after all', verdict: 'fell', what: left.join(', '), mustHappen, evidence: [] }];
+}
+
+async function endServer() {
+  if (!own) return;
+  await own.end('SIGTERM');
+  await own.removeAll();
+  await rm(own.stateDirectory, { recursive: true, force: true });
+}
