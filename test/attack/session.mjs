@@ -93,3 +93,17 @@ export function howItEnded({ result, errorCode, error }) {
   const left = leftoversKilled > 0 ? `, ${leftoversKilled} leftovers killed` : '';
   return `${endReason} ${how}`.trim() + left;
 }
+
+/** The bytes that a streamed command's notifications hold, of both streams in the order they came. */
+export function bytesOf({ notes }) {
+  return Buffer.concat(notes.map(({ data, encoding }) => Buffer.from(data, encoding === 'base64' ? 'base64' : 'utf8')));
+}
+
+export function textOf(streamed) {
+  return bytesOf(streamed).toString();
+}
+
+/** Whether the notifications are numbered from 0 without a gap. */
+export function isWithoutGap({ notes }) {
+  return notes.every(({ seq }, index) => seq === index);
+}
