@@ -62,12 +62,22 @@ async function agentTests() {
   count('agent tests', passed, code !== 0 && failed === 0 ? 1 : failed, startedAt);
 }
 
+/** Hostile programs: what held has passed; what does not apply here is neither, and printed with its reason. */
+async function attacks() {
+  const startedAt = Date.now();
+  const file = join(scratch, 'attack.json');
+  const code = await run('node', ['test/attack/main.mjs', '--json', file]);
+  const { totals } = await readFile(file, 'utf8').then(JSON.parse, () => ({ totals: { held: 0, fell: 0 } }));
+  count('attacks', totals.held, code !== 0 && totals.fell === 0 ? 1 : totals.fell, startedAt);
+}
+
 await check('format', 'npx', ['oxfmt', '--check', ...SOURCES]);
 await check('lint', 'npx', ['oxlint', '--type-aware', '--deny-warnings', 'apps', 'libs', 'test']);
 await check('type check', 'npx', ['tsc', '--noEmit']);
 await vitest('unit');
 await agentTests();
 await vitest('e2e');
+await attacks();
 
 await rm(scratch, { recursive: true, force: true });
 console.log(`${totals.passed} passed, ${totals.failed} failed`);

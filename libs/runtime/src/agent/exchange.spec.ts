@@ -4,6 +4,7 @@ import { arrived, FakeAgent, isPending } from '../testing/fake-agent.js';
 import { AgentChannel, type AgentTransport } from './agent-channel.js';
 import { AgentError, ChannelLostError } from './agent-error.js';
 import { deferred } from './deferred.js';
+import { Exchange } from './exchange.js';
 import { INITIAL_CREDIT_BYTES, MAX_DATA_BYTES } from './frames.js';
 
 const KIB_64 = 65_536;
@@ -162,6 +163,17 @@ describe('receiving data', () => {
     }
   });
 
+  it('grants in a later turn of the event loop, so that a flood leaves turns to others', async () => {
+    const send = vi.fn();
+    const exchange = new Exchange(1, { onData: () => undefined }, { send, room: () => Promise.resolve() });
+    for (let piece = 0; piece < 4; piece++) exchange.receive(Buffer.alloc(0), Buffer.alloc(KIB_64));
+    await Promise.resolve();
+    expect(send).not.toHaveBeenCalled();
+    await arrived();
+    expect(send).toHaveBeenCalledOnce();
+    expect(send.mock.lastCall?.[2].readUInt32LE(0)).toBe(4 * KIB_64);
+  });
+
   it('holds grants back while its taker is busy', async () => {
     const taking = deferred<void>();
     const { theirs } = await opened({ onData: () => taking.promise });
@@ -171,6 +183,7 @@ describe('receiving data', () => {
     expect(theirs.credits).toBe(0);
     expect(await isPending(theirs.data(Buffer.alloc(1)))).toBe(true);
     taking.resolve();
+    await arrived();
     await arrived();
     expect(theirs.credits).toBeGreaterThan(INITIAL_CREDIT_BYTES - KIB_64);
   });

@@ -36,6 +36,7 @@ export class Exchange {
   private creditBytes = INITIAL_CREDIT_BYTES;
   private creditWaiter: (() => void) | undefined;
   private owedBytes = 0;
+  private granting = false;
   private done = false;
   private refused = false;
   private heardAt = Number.NEGATIVE_INFINITY;
@@ -173,9 +174,22 @@ export class Exchange {
     this.settled.reject(error);
   }
 
+  /**
+   * Grants in a later turn of the event loop: a socket is read on within one turn for as long as there is data, and a
+   * flood that is granted at once refills it, so that nobody else would have his turn for tens of milliseconds.
+   */
   private grant(bytes: number): void {
     this.owedBytes += bytes;
-    if (this.owedBytes < GRANT_STEP_BYTES || this.done) return;
+    if (this.owedBytes < GRANT_STEP_BYTES || this.done || this.granting) return;
+    this.granting = true;
+    setImmediate(() => {
+      this.granting = false;
+      this.sendGrant();
+    });
+  }
+
+  private sendGrant(): void {
+    if (this.done) return;
     const credit = Buffer.alloc(4);
     credit.writeUInt32LE(this.owedBytes);
     this.owedBytes = 0;
