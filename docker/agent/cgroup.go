@@ -18,26 +18,28 @@ type cgroup struct {
 	memoryUsed  int
 	memoryLimit int
 	pidsCurrent int
+	pidsEvents  int
 	buffer      [4096]byte
 }
 
 const cgroupRoot = "/sys/fs/cgroup"
 
 func openCgroup() *cgroup {
-	memory1, unified := cgroupPaths()
-	memory2 := unified
+	memory, pids, unified := cgroupPaths()
 	return &cgroup{
-		oomKillFile: openFirst(join(memory1, "memory.oom_control"), join(memory2, "memory.events")),
-		memoryUsed:  openFirst(join(memory1, "memory.usage_in_bytes"), join(memory2, "memory.current")),
-		memoryLimit: openFirst(join(memory1, "memory.limit_in_bytes"), join(memory2, "memory.max")),
-		pidsCurrent: openFirst(join([]string{cgroupRoot + "/pids"}, "pids.current"), join(unified, "pids.current")),
+		oomKillFile: openFirst(join(memory, "memory.oom_control"), join(unified, "memory.events")),
+		memoryUsed:  openFirst(join(memory, "memory.usage_in_bytes"), join(unified, "memory.current")),
+		memoryLimit: openFirst(join(memory, "memory.limit_in_bytes"), join(unified, "memory.max")),
+		pidsCurrent: openFirst(join(pids, "pids.current"), join(unified, "pids.current")),
+		pidsEvents:  openFirst(join(pids, "pids.events"), join(unified, "pids.events")),
 	}
 }
 
-// cgroupPaths is where the memory controller may be: with a cgroup namespace, or version 1 in a container, at the root of
-// what is mounted; else below it at the place that /proc/self/cgroup names.
-func cgroupPaths() (memory1, unified []string) {
-	memory1 = []string{cgroupRoot + "/memory"}
+// cgroupPaths is where the controllers of version 1, and those of version 2 together, may be: with a cgroup namespace, or
+// version 1 in a container, at the root of what is mounted; else below it at the place that /proc/self/cgroup names.
+func cgroupPaths() (memory, pids, unified []string) {
+	memory = []string{cgroupRoot + "/memory"}
+	pids = []string{cgroupRoot + "/pids"}
 	unified = []string{cgroupRoot}
 	content, _ := os.ReadFile("/proc/self/cgroup")
 	for _, line := range strings.Split(string(content), "\n") {
@@ -49,12 +51,15 @@ func cgroupPaths() (memory1, unified []string) {
 			unified = append([]string{filepath.Join(cgroupRoot, fields[2])}, unified...)
 		}
 		for _, controller := range strings.Split(fields[1], ",") {
-			if controller == "memory" {
-				memory1 = append([]string{filepath.Join(cgroupRoot, "memory", fields[2])}, memory1...)
+			switch controller {
+			case "memory":
+				memory = append([]string{filepath.Join(cgroupRoot, "memory", fields[2])}, memory...)
+			case "pids":
+				pids = append([]string{filepath.Join(cgroupRoot, "pids", fields[2])}, pids...)
 			}
 		}
 	}
-	return memory1, unified
+	return memory, pids, unified
 }
 
 func join(directories []string, name string) []string {
@@ -92,12 +97,20 @@ func (c *cgroup) read(fd int) []byte {
 func (c *cgroup) oomKills() int64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return parseOomKills(c.read(c.oomKillFile))
+	return parseEvents(c.read(c.oomKillFile), "oom_kill ")
 }
 
-func parseOomKills(content []byte) int64 {
+// refusedForks is how many processes and threads could not be made here because the limit of them was reached.
+func (c *cgroup) refusedForks() int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return parseEvents(c.read(c.pidsEvents), "max ")
+}
+
+// parseEvents reads one counter of a file that has one a line; name ends with the space behind it.
+func parseEvents(content []byte, name string) int64 {
 	for _, line := range bytes.Split(content, []byte("\n")) {
-		if value, found := bytes.CutPrefix(line, []byte("oom_kill ")); found {
+		if value, found := bytes.CutPrefix(line, []byte(name)); found {
 			return parseCount(value)
 		}
 	}

@@ -8,21 +8,23 @@ import (
 
 // processEnd is End of PROTOCOL.md: why a command ended, and what shows it.
 type processEnd struct {
-	EndReason       string  `json:"endReason"`
-	ExitCode        *int    `json:"exitCode"`
-	Signal          *string `json:"signal"`
-	StartedAt       string  `json:"startedAt"`
-	DurationMs      int64   `json:"durationMs"`
-	CPUMs           int64   `json:"cpuMs"`
-	MaxRssBytes     int64   `json:"maxRssBytes"`
-	StdoutBytes     uint64  `json:"stdoutBytes"`
-	StderrBytes     uint64  `json:"stderrBytes"`
-	Truncated       bool    `json:"truncated"`
-	OomKills        int64   `json:"oomKills"`
-	LeftoversKilled int     `json:"leftoversKilled"`
-	Kind            string  `json:"kind,omitempty"`
-	Errno           string  `json:"errno,omitempty"`
-	Message         string  `json:"message,omitempty"`
+	EndReason       string   `json:"endReason"`
+	ExitCode        *int     `json:"exitCode"`
+	Signal          *string  `json:"signal"`
+	StartedAt       string   `json:"startedAt"`
+	DurationMs      int64    `json:"durationMs"`
+	CPUMs           int64    `json:"cpuMs"`
+	MaxRssBytes     int64    `json:"maxRssBytes"`
+	StdoutBytes     uint64   `json:"stdoutBytes"`
+	StderrBytes     uint64   `json:"stderrBytes"`
+	Truncated       bool     `json:"truncated"`
+	OomKills        int64    `json:"oomKills"`
+	LeftoversKilled int      `json:"leftoversKilled"`
+	LimitsHit       []string `json:"limitsHit"`
+	FullDisks       []string `json:"fullDisks,omitempty"`
+	Kind            string   `json:"kind,omitempty"`
+	Errno           string   `json:"errno,omitempty"`
+	Message         string   `json:"message,omitempty"`
 }
 
 // shellKilled is the exit code with which shells pass on that a child died of SIGKILL.
@@ -30,7 +32,7 @@ const shellKilled = 128 + int(syscall.SIGKILL)
 
 // composeEnd is called once, after the last of the command's processes and of its output.
 func (p *process) composeEnd() *processEnd {
-	oomKills := p.agent.cgroup.oomKills() - p.oomBefore
+	now := p.agent.marks()
 	produced, truncated := p.output.produced()
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -42,7 +44,7 @@ func (p *process) composeEnd() *processEnd {
 		StdoutBytes:     produced[streamStdout],
 		StderrBytes:     produced[streamStderr],
 		Truncated:       truncated || p.cutOff,
-		OomKills:        max(0, oomKills),
+		OomKills:        max(0, now.oomKills-p.before.oomKills),
 		LeftoversKilled: len(p.reached),
 	}
 	if p.status.Exited() {
@@ -53,6 +55,7 @@ func (p *process) composeEnd() *processEnd {
 		end.Signal = &name
 	}
 	end.EndReason, end.Message = p.reason(end)
+	end.LimitsHit, end.FullDisks = limitsHit(end.EndReason, p.before, now), now.fullDisks()
 	if p.immune > 0 {
 		end.Message = addSentence(end.Message, fmt.Sprintf("%d of its processes could not be killed", p.immune))
 	}

@@ -34,6 +34,7 @@ type agent struct {
 	table     *processTable
 	procfs    *procfs
 	cgroup    *cgroup
+	disks     *disks
 	null      int
 	kept      claimKeeper
 	sweeps    sync.Mutex
@@ -64,7 +65,7 @@ func main() {
 }
 
 func newAgent(stdout *os.File) (*agent, error) {
-	a := &agent{startedAt: time.Now(), table: newProcessTable(), cgroup: openCgroup()}
+	a := &agent{startedAt: time.Now(), table: newProcessTable(), cgroup: openCgroup(), disks: openDisks()}
 	var err error
 	if a.procfs, err = newProcfs(); err != nil {
 		return nil, err

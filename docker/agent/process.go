@@ -36,7 +36,7 @@ type process struct {
 	group     uint32
 	pid       int
 	startedAt time.Time
-	oomBefore int64
+	before    marks // when it was about to start
 	output    *output
 	input     *input
 	terminal  *os.File // the controlling side of its terminal, if it has one

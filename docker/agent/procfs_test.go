@@ -46,7 +46,7 @@ func TestOomKillsOfBothVersions(t *testing.T) {
 		"low 0\nhigh 0\nmax 0\noom 0\noom_kill 0\noom_group_kill 7\nsock 9\n ": 0,
 		"": 0,
 	} {
-		if got := parseOomKills([]byte(text)); got != want {
+		if got := parseEvents([]byte(text), "oom_kill "); got != want {
 			t.Errorf("%q: %d", text, got)
 		}
 	}

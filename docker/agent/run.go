@@ -115,7 +115,7 @@ func (a *agent) run(ex *exchange, head []byte) error {
 		return err
 	}
 	if failure != nil {
-		ex.answerJSON(failure.end(p.startedAt))
+		ex.answerJSON(failure.end(p))
 		return nil
 	}
 	defer a.table.forget(p)

@@ -23,8 +23,10 @@ type spawnFailure struct {
 	message string
 }
 
-func (f *spawnFailure) end(at time.Time) *processEnd {
-	end := &processEnd{EndReason: endSpawnFailed, StartedAt: isoTime(at), Kind: f.kind, Message: f.message}
+func (f *spawnFailure) end(p *process) *processEnd {
+	now := p.agent.marks()
+	end := &processEnd{EndReason: endSpawnFailed, StartedAt: isoTime(p.startedAt), Kind: f.kind, Message: f.message,
+		LimitsHit: limitsHit(endSpawnFailed, p.before, now), FullDisks: now.fullDisks()}
 	if f.errno != 0 {
 		end.Errno = errnoName(f.errno)
 	}
@@ -44,11 +46,11 @@ func (f *spawnFailure) asError() error {
 // user's file system rights, without a hand-over in between: the pipes must belong to that user, or a program could not
 // open its own /dev/stdout.
 func (p *process) spawn(request *processRequest, first []byte, last bool) *spawnFailure {
+	p.before = p.agent.marks()
 	environment, failure := encodeEnvironment(request)
 	if failure != nil {
 		return failure
 	}
-	p.oomBefore = p.agent.cgroup.oomKills()
 	table := p.agent.table
 	table.forking.Lock()
 	defer table.forking.Unlock()

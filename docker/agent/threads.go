@@ -16,6 +16,7 @@ import (
 //	1  forking                                                  (spawn.go)
 //	8  reading and writing the programs' pipes                  (pipeThreads)
 //	2  reading /proc and killing, 1 reading control groups      (procfs.go, sweep.go, cgroup.go)
+//	1  asking disks for their room                              (limits.go)
 //	2  reading and writing frames
 //
 // and some to spare.

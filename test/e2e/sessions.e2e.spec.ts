@@ -71,11 +71,19 @@ describe('a session', () => {
     });
 
     it('runs as its container in the engine is told to', async () => {
-      const limits = { memoryLimitMB: 100, cpuLimit: 0.5, cpuShares: 256, pidsLimit: 40, diskLimitMB: 32 };
+      const limits = {
+        memoryLimitMB: 100,
+        cpuLimit: 0.5,
+        cpuShares: 256,
+        pidsLimit: 40,
+        diskLimitMB: 32,
+        tmpLimitMB: 8,
+      };
       const session = await server.session(limits);
       const { HostConfig, Config, Mounts, State } = await docker().getContainer(session.containerId).inspect();
       const onTop = HostConfig.Memory! - limits.memoryLimitMB * MIB;
-      const files = session.created.config.diskLimitKind === 'tmpfs' ? limits.diskLimitMB * MIB : 0;
+      const disk = session.created.config.diskLimitKind === 'tmpfs' ? limits.diskLimitMB : 0;
+      const files = (disk + limits.tmpLimitMB) * MIB;
       expect(onTop).toBeGreaterThanOrEqual(files);
       expect(onTop).toBeLessThanOrEqual(files + 64 * MIB);
       expect(HostConfig.MemorySwap).toBe(HostConfig.Memory);

@@ -1,6 +1,9 @@
-import { ArrayMaxSize, IsArray, IsOptional, IsString } from 'class-validator';
+import { ArrayMaxSize, IsArray, IsInt, IsOptional, IsString, Max, Min } from 'class-validator';
+
+import { requireWithin } from '#libs/sessions';
 
 import { IsArgument, IsTimeoutMs, IsWellFormed } from './fields.js';
+import type { CommandsOptions } from './options.js';
 
 const MAX_ARGS = 10_000;
 
@@ -20,4 +23,32 @@ export class ProgramParams {
 
   @IsTimeoutMs()
   timeoutMs?: number;
+
+  /** CPU time of all that the command starts together; beyond it, the end is `cpu_exceeded`. */
+  @IsTimeoutMs()
+  cpuTimeMs?: number;
+
+  /** Bytes of both output streams together, beyond which the end is `output_limit`; at most the server's own limit. */
+  @IsOptional()
+  @IsInt()
+  @Min(0)
+  @Max(Number.MAX_SAFE_INTEGER)
+  outputLimitBytes?: number;
+}
+
+/** What a caller bounds its program by besides the time. */
+export interface RunLimits {
+  readonly cpuTimeMs?: number;
+  readonly outputLimitBytes?: number;
+}
+
+/** @throws DomainError quota_exceeded where more output is asked for than the server gives */
+export function runLimits({ cpuTimeMs, outputLimitBytes }: ProgramParams, options: CommandsOptions): RunLimits {
+  if (outputLimitBytes !== undefined) {
+    requireWithin('outputLimitBytes', outputLimitBytes, options.outputLimitBytes);
+  }
+  return {
+    ...(cpuTimeMs === undefined ? {} : { cpuTimeMs }),
+    ...(outputLimitBytes === undefined ? {} : { outputLimitBytes }),
+  };
 }

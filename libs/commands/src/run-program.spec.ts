@@ -77,6 +77,16 @@ describe('what a program is given', () => {
     expect(processId).toMatch(/^p_[\w-]{12}$/);
   });
 
+  it('is bounded by its caller where it says so', async () => {
+    const { run, agent } = await started(writing([]));
+    await run({ cpuTimeMs: 70, outputLimitBytes: 20 });
+    await run();
+
+    const [bounded, free] = agent.requests('run').map(({ head }) => head);
+    expect(bounded).toMatchObject({ cpuTimeMs: 70, outputLimitBytes: 20 });
+    expect(free).not.toHaveProperty('cpuTimeMs');
+  });
+
   it('is the environment of the image, ours, the session’s and its own, the later before the earlier', async () => {
     const { run, agent } = await started(writing([]));
     await run({ env: { FROM_SESSION: 'no', MINE: '1' } });
@@ -141,7 +151,15 @@ describe('the result of a program that exited', () => {
       maxRssBytes: 4096,
       oomKills: 0,
       leftoversKilled: 0,
+      limitsHit: [],
     });
+  });
+
+  it('names the limits that it met, and what is full, though they did not end it', async () => {
+    const end = { limitsHit: ['memory', 'disk'], fullDisks: ['/tmp'] } as const;
+    const { run } = await started(writing([], end));
+
+    expect(await run()).toMatchObject({ endReason: 'exited', ...end });
   });
 
   it('holds each stream up to the limit, and says that there was more', async () => {

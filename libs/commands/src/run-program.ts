@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { isUtf8 } from 'node:buffer';
 
-import { ChannelLostError, type EndReason, FrameTooLargeError, type ProcessEnd } from '#libs/runtime';
+import { ChannelLostError, type EndReason, FrameTooLargeError, type LimitName, type ProcessEnd } from '#libs/runtime';
 
 import { type CommandContext, CommandFailure } from './command-handler.js';
 import type { CommandsOptions } from './options.js';
@@ -13,6 +13,10 @@ export interface Program {
   readonly env?: Readonly<Record<string, string>>;
   readonly stdin?: string;
   readonly timeoutMs: number;
+  /** CPU time of all its processes together; without it, only timeoutMs bounds that. */
+  readonly cpuTimeMs?: number;
+  /** The server's own limit where absent. */
+  readonly outputLimitBytes?: number;
 }
 
 /** A run's result as API.md has it. */
@@ -34,6 +38,10 @@ export interface RunResult {
   readonly maxRssBytes: number;
   readonly oomKills: number;
   readonly leftoversKilled: number;
+  /** Limits that are known to have been reached while it ran, whether or not they ended it. */
+  readonly limitsHit: readonly LimitName[];
+  /** Which of /workspace, /tmp and /dev/shm had no room left at its end; absent where all had. */
+  readonly fullDisks?: readonly string[];
   readonly kind?: string;
   /** `build` when it is the compiler's end that is told, because the program was never run. */
   readonly phase?: 'build';
@@ -61,7 +69,8 @@ export async function runProgram(
         cwd: program.cwd,
         env: { ...session.sandbox.baseEnv, ...SANDBOX_ENV, ...session.identity.env, ...program.env },
         timeoutMs: program.timeoutMs,
-        outputLimitBytes: options.outputLimitBytes,
+        ...(program.cpuTimeMs === undefined ? {} : { cpuTimeMs: program.cpuTimeMs }),
+        outputLimitBytes: program.outputLimitBytes ?? options.outputLimitBytes,
         // With nobody listening, what no reply can hold need not leave the sandbox.
         ...(onOutput ? {} : { forwardBytes: options.keptOutputBytes }),
       },
@@ -141,6 +150,8 @@ function toResult(processId: string, end: ProcessEnd, output: Output): RunResult
     maxRssBytes: end.maxRssBytes,
     oomKills: end.oomKills,
     leftoversKilled: end.leftoversKilled,
+    limitsHit: end.limitsHit ?? [],
+    ...(end.fullDisks === undefined ? {} : { fullDisks: end.fullDisks }),
     ...(end.kind === undefined ? {} : { kind: end.kind }),
   };
 }
@@ -185,7 +196,7 @@ function explain(endReason: Exclude<EndReason, 'exited'>, end: ProcessEnd, progr
     case 'timed_out':
       return `The program did not end within ${program.timeoutMs} ms and was killed with all that it had started.`;
     case 'cpu_exceeded':
-      return 'The program used up its CPU time and was killed.';
+      return `The program used up its ${program.cpuTimeMs ?? 0} ms of CPU time (${end.cpuMs} ms) and was killed.`;
     case 'output_limit':
       return `The program wrote more than the limit of output (${end.stdoutBytes + end.stderrBytes} bytes) and was killed.`;
     case 'out_of_memory':

@@ -12,7 +12,15 @@ const AGENT_PIDS = 48;
 
 const SPEC: SandboxSpec = {
   image: 'codebeaker-python:latest',
-  limits: { memoryBytes: 512 * MIB, cpus: 1.5, pids: 256, diskBytes: 100 * MIB, network: 'none' },
+  limits: {
+    memoryBytes: 512 * MIB,
+    cpus: 1.5,
+    pids: 256,
+    diskBytes: 100 * MIB,
+    tmpBytes: 32 * MIB,
+    openFiles: 500,
+    network: 'none',
+  },
   labels: { language: 'python' },
 };
 const OPTIONS = { serverId: 'server-1', seccompProfile: '{"defaultAction":"SCMP_ACT_ERRNO"}' };
@@ -41,12 +49,11 @@ describe('the walls of a sandbox', () => {
     ['gives the agent three capabilities and no more', 'CapAdd', ['SETUID', 'SETGID', 'KILL']],
     ['has no network', 'NetworkMode', 'none'],
     ['has a root that nobody can write to', 'ReadonlyRootfs', true],
-    ['shares no memory with the host or others', 'IpcMode', 'private'],
+    ['shares no memory with the host or others, and has no /dev/shm of the engine', 'IpcMode', 'none'],
     ['keeps no output on the host', 'LogConfig', { Type: 'none', Config: {} }],
     ['is removed by the engine when it dies', 'AutoRemove', true],
     ['does not come back by itself', 'RestartPolicy', { Name: 'no' }],
     ['has our agent as its first process, not another', 'Init', false],
-    ['bounds /dev/shm', 'ShmSize', 64 * MIB],
   ];
 
   it.each(walls)('%s', (_wall, name, value) => {
@@ -120,11 +127,14 @@ describe('the limits of a sandbox', () => {
   });
 
   it.each([
-    ['loop-ext4', LOOP, 512 * MIB + AGENT_MEMORY_BYTES],
-    ['tmpfs, whose files are memory', TMPFS, 612 * MIB + AGENT_MEMORY_BYTES],
-  ])('gives memory as asked, with the share of the agent (%s)', (_kind, parts, bytes) => {
-    expect(hostConfig(parts).Memory).toBe(bytes);
-  });
+    ['loop-ext4', LOOP, (512 + 32) * MIB + AGENT_MEMORY_BYTES],
+    ['tmpfs', TMPFS, (512 + 32 + 100) * MIB + AGENT_MEMORY_BYTES],
+  ])(
+    'gives memory as asked, and on top of it the share of the agent and of files that are memory (%s)',
+    (_kind, parts, bytes) => {
+      expect(hostConfig(parts).Memory).toBe(bytes);
+    },
+  );
 
   it('bounds processes, with the share of the agent', () => {
     expect(hostConfig(TMPFS, { pids: 10 }).PidsLimit).toBe(10 + AGENT_PIDS);
@@ -146,7 +156,7 @@ describe('the limits of a sandbox', () => {
 
   it('bounds open files and makes no core dumps', () => {
     expect(hostConfig().Ulimits).toEqual([
-      { Name: 'nofile', Soft: 16_384, Hard: 16_384 },
+      { Name: 'nofile', Soft: 500, Hard: 4096 },
       { Name: 'core', Soft: 0, Hard: 0 },
     ]);
   });
@@ -157,9 +167,28 @@ describe('what a sandbox may write to', () => {
     for (const parts of [TMPFS, LOOP]) {
       const options = mountOptions(hostConfig(parts).Tmpfs?.['/tmp']);
       expect([...options.keys()]).toEqual(expect.arrayContaining(['rw', 'exec', 'nosuid', 'nodev']));
-      expect(options.get('size')).toBe(String(256 * MIB));
+      expect(options.get('size')).toBe(String(32 * MIB));
       expect(options.get('mode')).toBe('1777');
     }
+  });
+
+  it('is a bounded /dev/shm, from which nothing runs', () => {
+    for (const parts of [TMPFS, LOOP]) {
+      const options = mountOptions(hostConfig(parts).Tmpfs?.['/dev/shm']);
+      expect([...options.keys()]).toEqual(expect.arrayContaining(['rw', 'noexec', 'nosuid', 'nodev']));
+      expect(options.get('size')).toBe(String(64 * MIB));
+      expect(options.get('mode')).toBe('1777');
+    }
+  });
+
+  it.each([
+    ['/tmp', 32, 4_096],
+    ['/dev/shm', 64, 8_192],
+    ['/workspace', 100, 12_800],
+    ['/workspace', 1, 1_024],
+  ])('holds so many files at most: %s of %i MiB has %i inodes', (path, mib, inodes) => {
+    const limits = path === '/workspace' ? { diskBytes: mib * MIB } : {};
+    expect(mountOptions(hostConfig(TMPFS, limits).Tmpfs?.[path]).get('nr_inodes')).toBe(String(inodes));
   });
 
   it('is a /workspace of the size that was asked for, as a tmpfs of the sandbox user', () => {
@@ -175,7 +204,7 @@ describe('what a sandbox may write to', () => {
   it('is a /workspace on a loop device instead, and then no tmpfs', () => {
     const { Tmpfs, Mounts } = hostConfig(LOOP);
 
-    expect(Object.keys(Tmpfs ?? {})).toEqual(['/tmp']);
+    expect(Object.keys(Tmpfs ?? {})).toEqual(['/tmp', '/dev/shm']);
     expect(Mounts?.[1]).toEqual({
       Type: 'volume',
       Source: '',
@@ -189,7 +218,7 @@ describe('what a sandbox may write to', () => {
   });
 
   it('is nothing besides those', () => {
-    expect(Object.keys(hostConfig(TMPFS).Tmpfs ?? {}).sort()).toEqual(['/tmp', '/workspace']);
+    expect(Object.keys(hostConfig(TMPFS).Tmpfs ?? {}).sort()).toEqual(['/dev/shm', '/tmp', '/workspace']);
     expect(hostConfig(TMPFS).Mounts).toHaveLength(1);
     expect(hostConfig(LOOP).Mounts).toHaveLength(2);
   });

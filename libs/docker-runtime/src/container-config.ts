@@ -14,9 +14,15 @@ const MIB = 1_048_576;
 const AGENT_PIDS = 48;
 /** Memory of the agent with some output in its rings. */
 const AGENT_MEMORY_BYTES = 24 * MIB;
-const TMP_BYTES = 256 * MIB;
+/** The agent raises its own limit to the hard one: it holds pipes for all commands, and two files a level of a tree. */
+const AGENT_OPEN_FILES = 4_096;
 const SHM_BYTES = 64 * MIB;
-const NOFILE = 16_384;
+/** One inode for so many bytes: a tree of small files, as package managers make, must fit. */
+export const BYTES_PER_INODE = 8_192;
+/** Docker's default for a tmpfs is noexec, which Go and native code cannot live with. */
+const EXECUTABLE = 'exec';
+/** A small tmpfs may have some more: its inodes are counted into the sandbox's memory anyway. */
+const MIN_TMPFS_INODES = 1_024;
 
 /** Where /workspace comes from. */
 export type WorkspaceMount = { readonly kind: 'tmpfs' } | { readonly kind: 'loop-ext4'; readonly device: string };
@@ -62,8 +68,9 @@ function containerLabels(spec: SandboxSpec, serverId: string): Record<string, st
 
 function hostConfig({ limits }: SandboxSpec, options: Options, parts: ContainerParts): HostConfig {
   const { workspace } = parts;
-  // Files of a tmpfs are memory: without the raise a full /workspace would kill the programs.
-  const memory = limits.memoryBytes + AGENT_MEMORY_BYTES + (workspace.kind === 'tmpfs' ? limits.diskBytes : 0);
+  // Files of a tmpfs are memory: without the raise a full one would kill the programs.
+  const fileBytes = limits.tmpBytes + (workspace.kind === 'tmpfs' ? limits.diskBytes : 0);
+  const memory = limits.memoryBytes + AGENT_MEMORY_BYTES + fileBytes;
   return {
     // The engine removes whatever dies, with its anonymous volumes, even when no server is there to see it.
     AutoRemove: true,
@@ -71,8 +78,11 @@ function hostConfig({ limits }: SandboxSpec, options: Options, parts: ContainerP
     NetworkMode: limits.network,
     ReadonlyRootfs: true,
     Tmpfs: {
-      '/tmp': tmpfs(TMP_BYTES, 'mode=1777'),
-      ...(workspace.kind === 'tmpfs' ? { '/workspace': tmpfs(limits.diskBytes, `mode=0755,${owner()}`) } : {}),
+      '/tmp': tmpfs(limits.tmpBytes, `${EXECUTABLE},mode=1777`),
+      '/dev/shm': tmpfs(SHM_BYTES, 'noexec,mode=1777'),
+      ...(workspace.kind === 'tmpfs'
+        ? { '/workspace': tmpfs(limits.diskBytes, `${EXECUTABLE},mode=0755,${owner()}`) }
+        : {}),
     },
     Mounts: [
       {
@@ -84,8 +94,8 @@ function hostConfig({ limits }: SandboxSpec, options: Options, parts: ContainerP
       },
       ...(workspace.kind === 'loop-ext4' ? [loopVolume(workspace.device, options.serverId)] : []),
     ],
-    ShmSize: SHM_BYTES,
-    IpcMode: 'private',
+    // The engine's own /dev/shm has no bound of inodes.
+    IpcMode: 'none',
     Memory: memory,
     // Equal to Memory: no swap. Unset, the engine would allow as much again.
     MemorySwap: memory,
@@ -93,7 +103,7 @@ function hostConfig({ limits }: SandboxSpec, options: Options, parts: ContainerP
     ...(limits.cpuShares === undefined ? {} : { CpuShares: limits.cpuShares }),
     PidsLimit: limits.pids + AGENT_PIDS,
     Ulimits: [
-      { Name: 'nofile', Soft: NOFILE, Hard: NOFILE },
+      { Name: 'nofile', Soft: limits.openFiles, Hard: Math.max(limits.openFiles, AGENT_OPEN_FILES) },
       { Name: 'core', Soft: 0, Hard: 0 },
     ],
     CapDrop: ['ALL'],
@@ -119,9 +129,9 @@ function loopVolume(device: string, serverId: string) {
   };
 }
 
-function tmpfs(bytes: number, mode: string): string {
-  // Docker's default for a tmpfs is noexec, which Go and native code cannot live with.
-  return `rw,exec,nosuid,nodev,size=${bytes},${mode}`;
+function tmpfs(bytes: number, options: string): string {
+  const inodes = Math.max(MIN_TMPFS_INODES, Math.floor(bytes / BYTES_PER_INODE));
+  return `rw,nosuid,nodev,size=${bytes},nr_inodes=${inodes},${options}`;
 }
 
 function owner(): string {

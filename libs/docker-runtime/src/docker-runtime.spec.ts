@@ -19,7 +19,7 @@ const IMAGE = 'codebeaker-python:latest';
 const AGENT_IMAGE = 'codebeaker-agent:latest';
 const SPEC: SandboxSpec = {
   image: IMAGE,
-  limits: { memoryBytes: 1e8, cpus: 1, pids: 10, diskBytes: 1e7, network: 'none' },
+  limits: { memoryBytes: 1e8, cpus: 1, pids: 10, diskBytes: 1e7, tmpBytes: 1e6, openFiles: 100, network: 'none' },
   labels: { language: 'python' },
 };
 

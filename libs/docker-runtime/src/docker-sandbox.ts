@@ -42,6 +42,7 @@ export class DockerSandbox implements Sandbox {
   readonly labels: Readonly<Record<string, string>>;
   readonly baseEnv: Readonly<Record<string, string>>;
   readonly diskLimitKind: DiskLimitKind;
+  readonly tmpLimitKind = 'tmpfs';
   readonly agent = new AgentClient(() => this.line());
   private readonly logger = new Logger(DockerSandbox.name);
   private readonly ending = new AbortController();

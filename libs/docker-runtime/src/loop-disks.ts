@@ -3,13 +3,15 @@ import { access, constants, mkdir, readdir, rm, truncate, writeFile } from 'node
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
-import { SANDBOX_UID } from './container-config.js';
+import { BYTES_PER_INODE, SANDBOX_UID } from './container-config.js';
 import type { WorkspaceDisk } from './workspace-disks.js';
 
 const run = promisify(execFile);
 const TOOL_TIMEOUT_MS = 20_000;
-/** One inode for so many bytes: a tree of small files, as package managers make, must fit. */
-const BYTES_PER_INODE = 8_192;
+/** One page: a write then fits to the last of them. */
+const BLOCK_BYTES = 4_096;
+/** EXTENTS_FL and JOURNAL_DATA_FL, which every new file inherits. */
+const ROOT_FLAGS = '0x84000';
 const TEMPLATE_PREFIX = 'template-';
 /** Clients choose sizes: only so many templates are kept, each some hundred KiB. */
 const MAX_TEMPLATES = 16;
@@ -83,6 +85,8 @@ export class LoopDisks {
       '-F',
       '-m',
       '0',
+      '-b',
+      `${BLOCK_BYTES}`,
       '-i',
       `${BYTES_PER_INODE}`,
       '-O',
@@ -92,6 +96,9 @@ export class LoopDisks {
       file,
     ]);
     await tool('debugfs', ['-w', '-R', 'rmdir lost+found', file]);
+    // Newer kernels take up to 2 MiB at once and refuse all of it where less is left. They do so not for files whose
+    // data is to be journaled; and without a journal that flag means nothing else.
+    await tool('debugfs', ['-w', '-R', `set_inode_field / flags ${ROOT_FLAGS}`, file]);
     return file;
   }
 

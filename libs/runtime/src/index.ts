@@ -13,6 +13,8 @@ export {
   type EndReason,
   type FileEntry,
   type FileType,
+  LIMIT_NAMES,
+  type LimitName,
   type OutputChunk,
   type ProcessEnd,
   type ProcessInfo,
@@ -30,5 +32,6 @@ export type {
   SandboxLostReason,
   SandboxRecord,
   SandboxSpec,
+  TmpLimitKind,
 } from './sandbox.js';
 export { type ImageStatus, SandboxRuntime } from './sandbox-runtime.js';

@@ -57,6 +57,7 @@ export function describeRuntime(name: string, factory: () => RuntimeUnderTest | 
 
       expect(sandbox.baseEnv).toHaveProperty('PATH');
       expect(['loop-ext4', 'tmpfs']).toContain(sandbox.diskLimitKind);
+      expect(sandbox.tmpLimitKind).toBe('tmpfs');
     });
 
     it('gives sandboxes that know nothing of each other', async () => {
@@ -203,7 +204,15 @@ export function describeRuntime(name: string, factory: () => RuntimeUnderTest | 
 function specOf(image: string): SandboxSpec {
   return {
     image,
-    limits: { memoryBytes: 128 * MIB, cpus: 0.5, pids: 64, diskBytes: 64 * MIB, network: 'none' },
+    limits: {
+      memoryBytes: 128 * MIB,
+      cpus: 0.5,
+      pids: 64,
+      diskBytes: 64 * MIB,
+      tmpBytes: 16 * MIB,
+      openFiles: 256,
+      network: 'none',
+    },
     labels: { language: 'python' },
   };
 }

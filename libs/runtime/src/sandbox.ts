@@ -11,6 +11,10 @@ export interface SandboxLimits {
   readonly pids: number;
   /** Size of /workspace. */
   readonly diskBytes: number;
+  /** Size of /tmp, on top of memoryBytes where its files are memory. */
+  readonly tmpBytes: number;
+  /** File descriptors that one process may have open, unless it asks for more itself: up to 4,096 it gets them. */
+  readonly openFiles: number;
   readonly network: 'none';
 }
 
@@ -23,6 +27,9 @@ export interface SandboxSpec {
 
 /** How the size of /workspace is enforced. */
 export type DiskLimitKind = 'loop-ext4' | 'tmpfs';
+
+/** How the size of /tmp is enforced. */
+export type TmpLimitKind = 'tmpfs';
 
 export interface SandboxRecord {
   /** The runtime's own id: for Docker the container's. */
@@ -43,6 +50,7 @@ export interface Sandbox {
   /** The image's own environment: what commands start from. */
   readonly baseEnv: Readonly<Record<string, string>>;
   readonly diskLimitKind: DiskLimitKind;
+  readonly tmpLimitKind: TmpLimitKind;
   /** Aborted when the sandbox is gone for good; the reason is a {@link SandboxLostReason}, or 'destroyed'. */
   readonly gone: AbortSignal;
   /**

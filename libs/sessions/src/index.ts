@@ -1,4 +1,5 @@
 export { DomainError, type Reason } from './domain-error.js';
+export { requireWithin } from './limits.js';
 export { SessionsOptions } from './options.js';
 export { type Activity, Session, type SessionEndReason, type SessionState } from './session.js';
 export { type CreateSessionRequest, SESSION_DEFAULTS, type SessionConfig } from './session-config.js';

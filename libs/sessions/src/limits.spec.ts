@@ -11,7 +11,9 @@ const OPTIONS = {
   maxMemoryMB: 4096,
   maxCpus: 4,
   maxPids: 1000,
+  maxOpenFiles: 5000,
   maxDiskMB: 8192,
+  maxTmpMB: 512,
   maxLifetimeMinutes: 600,
   allowedImages: ['ours:1', 'registry.example/theirs@sha256:00'],
   cleanUpCron: '* * * * * *',
@@ -39,7 +41,9 @@ describe('completeConfig', () => {
       memoryLimitMB: 512,
       cpuLimit: 1,
       pidsLimit: 256,
+      openFilesLimit: 1024,
       diskLimitMB: 1024,
+      tmpLimitMB: 64,
       network: 'none',
     });
   });
@@ -52,7 +56,9 @@ describe('completeConfig', () => {
       cpuLimit: 0.5,
       cpuShares: 256,
       pidsLimit: 8,
+      openFilesLimit: 100,
       diskLimitMB: 16,
+      tmpLimitMB: 4,
       network: 'none',
       dockerImage: 'ours:1',
     } as const;
@@ -65,13 +71,23 @@ describe('completeConfig', () => {
   });
 
   it('lowers a default to what the server gives, so that nobody is refused for asking nothing', () => {
-    const small = { maxMemoryMB: 256, maxCpus: 0.5, maxPids: 32, maxDiskMB: 100, maxLifetimeMinutes: 10 };
+    const small = {
+      maxMemoryMB: 256,
+      maxCpus: 0.5,
+      maxPids: 32,
+      maxOpenFiles: 128,
+      maxDiskMB: 100,
+      maxTmpMB: 16,
+      maxLifetimeMinutes: 10,
+    };
 
     expect(complete({}, small)).toMatchObject({
       memoryLimitMB: 256,
       cpuLimit: 0.5,
       pidsLimit: 32,
+      openFilesLimit: 128,
       diskLimitMB: 100,
+      tmpLimitMB: 16,
       maxLifetimeMinutes: 10,
     });
   });
@@ -80,7 +96,9 @@ describe('completeConfig', () => {
     ['memoryLimitMB', 4096],
     ['cpuLimit', 4],
     ['pidsLimit', 1000],
+    ['openFilesLimit', 5000],
     ['diskLimitMB', 8192],
+    ['tmpLimitMB', 512],
     ['maxLifetimeMinutes', 600],
   ] as const)('gives at most what the server allows of %s, and names it where it refuses', (quota, limit) => {
     expect(complete({ [quota]: limit })[quota]).toBe(limit);
@@ -113,7 +131,9 @@ describe('completeConfig', () => {
     'memoryLimitMB',
     'cpuLimit',
     'pidsLimit',
+    'openFilesLimit',
     'diskLimitMB',
+    'tmpLimitMB',
     'maxLifetimeMinutes',
     'idleTimeoutMinutes',
   ])('never lets a client take a wall away by a null for %s', (setting) => {
@@ -152,11 +172,13 @@ describe('requireLanguage', () => {
 
 describe('sandboxLimits', () => {
   it('says the same in bytes', () => {
-    expect(sandboxLimits({ ...SESSION_DEFAULTS, memoryLimitMB: 64, diskLimitMB: 10 })).toEqual({
+    expect(sandboxLimits({ ...SESSION_DEFAULTS, memoryLimitMB: 64, diskLimitMB: 10, tmpLimitMB: 2 })).toEqual({
       memoryBytes: 67_108_864,
       cpus: 1,
       pids: 256,
       diskBytes: 10_485_760,
+      tmpBytes: 2_097_152,
+      openFiles: 1024,
       network: 'none',
     });
   });

@@ -28,7 +28,9 @@ export function completeConfig(request: CreateSessionRequest, options: SessionsO
     ['memoryLimitMB', options.maxMemoryMB],
     ['cpuLimit', options.maxCpus],
     ['pidsLimit', options.maxPids],
+    ['openFilesLimit', options.maxOpenFiles],
     ['diskLimitMB', options.maxDiskMB],
+    ['tmpLimitMB', options.maxTmpMB],
     ['maxLifetimeMinutes', options.maxLifetimeMinutes],
   ];
   for (const [quota, limit] of quotas) requireWithin(quota, Number(config[quota]), limit);
@@ -68,6 +70,8 @@ export function sandboxLimits(config: SessionConfig): SandboxLimits {
     ...(config.cpuShares === undefined ? {} : { cpuShares: config.cpuShares }),
     pids: config.pidsLimit,
     diskBytes: config.diskLimitMB * BYTES_PER_MB,
+    tmpBytes: config.tmpLimitMB * BYTES_PER_MB,
+    openFiles: config.openFilesLimit,
     network: config.network,
   };
 }
@@ -79,7 +83,9 @@ function cappedDefaults(options: SessionsOptions): SessionConfig {
     memoryLimitMB: Math.min(SESSION_DEFAULTS.memoryLimitMB, options.maxMemoryMB),
     cpuLimit: Math.min(SESSION_DEFAULTS.cpuLimit, options.maxCpus),
     pidsLimit: Math.min(SESSION_DEFAULTS.pidsLimit, options.maxPids),
+    openFilesLimit: Math.min(SESSION_DEFAULTS.openFilesLimit, options.maxOpenFiles),
     diskLimitMB: Math.min(SESSION_DEFAULTS.diskLimitMB, options.maxDiskMB),
+    tmpLimitMB: Math.min(SESSION_DEFAULTS.tmpLimitMB, options.maxTmpMB),
     maxLifetimeMinutes: Math.min(SESSION_DEFAULTS.maxLifetimeMinutes, options.maxLifetimeMinutes),
   };
 }

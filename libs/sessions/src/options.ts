@@ -8,7 +8,9 @@ export class SessionsOptions {
   maxMemoryMB: number;
   maxCpus: number;
   maxPids: number;
+  maxOpenFiles: number;
   maxDiskMB: number;
+  maxTmpMB: number;
   maxLifetimeMinutes: number;
   /** Images besides our own that `dockerImage` may name. */
   allowedImages: readonly string[];

@@ -6,7 +6,12 @@ export interface SessionConfig {
   readonly cpuLimit: number;
   readonly cpuShares?: number;
   readonly pidsLimit: number;
+  /** File descriptors that one process may have open. */
+  readonly openFilesLimit: number;
+  /** Size of /workspace. */
   readonly diskLimitMB: number;
+  /** Size of /tmp. */
+  readonly tmpLimitMB: number;
   readonly network: 'none';
   readonly dockerImage?: string;
 }
@@ -17,7 +22,9 @@ export const SESSION_DEFAULTS: SessionConfig = {
   memoryLimitMB: 512,
   cpuLimit: 1,
   pidsLimit: 256,
+  openFilesLimit: 1024,
   diskLimitMB: 1024,
+  tmpLimitMB: 64,
   network: 'none',
 };
 

@@ -1,4 +1,4 @@
-import type { DiskLimitKind } from '#libs/runtime';
+import type { DiskLimitKind, TmpLimitKind } from '#libs/runtime';
 
 import type { Session, SessionState } from './session.js';
 import type { SessionConfig } from './session-config.js';
@@ -16,7 +16,7 @@ export interface SessionView {
   readonly lifetimeMinutes: number;
   readonly labels: Readonly<Record<string, string>>;
   readonly name?: string;
-  readonly config: SessionConfig & { readonly diskLimitKind: DiskLimitKind };
+  readonly config: SessionConfig & { readonly diskLimitKind: DiskLimitKind; readonly tmpLimitKind: TmpLimitKind };
 }
 
 export function sessionView(session: Session, now = new Date()): SessionView {
@@ -33,7 +33,7 @@ export function sessionView(session: Session, now = new Date()): SessionView {
     lifetimeMinutes: rounded(session.lifetimeMinutes(now)),
     labels: identity.labels,
     ...(identity.name === undefined ? {} : { name: identity.name }),
-    config: { ...session.config, diskLimitKind: sandbox.diskLimitKind },
+    config: { ...session.config, diskLimitKind: sandbox.diskLimitKind, tmpLimitKind: sandbox.tmpLimitKind },
   };
 }
 

@@ -22,7 +22,9 @@ const OPTIONS = {
   maxMemoryMB: 4096,
   maxCpus: 4,
   maxPids: 1000,
+  maxOpenFiles: 5000,
   maxDiskMB: 8192,
+  maxTmpMB: 512,
   maxLifetimeMinutes: 600,
   allowedImages: ['ours:1'],
   cleanUpCron: '* * * * * *',
@@ -85,12 +87,28 @@ describe('creating a session', () => {
   it('makes a sandbox of the language’s image with the limits that were asked for', async () => {
     const { sessions } = server({ imageTag: '1.2.3' });
     engine.images.add('codebeaker-nodejs:1.2.3');
-    await sessions.create({ language: 'TS', memoryLimitMB: 64, cpuLimit: 0.5, pidsLimit: 7, diskLimitMB: 3 });
+    const limits = {
+      memoryLimitMB: 64,
+      cpuLimit: 0.5,
+      pidsLimit: 7,
+      openFilesLimit: 99,
+      diskLimitMB: 3,
+      tmpLimitMB: 2,
+    };
+    await sessions.create({ language: 'TS', ...limits });
 
     expect(engine.specs).toEqual([
       {
         image: 'codebeaker-nodejs:1.2.3',
-        limits: { memoryBytes: 67_108_864, cpus: 0.5, pids: 7, diskBytes: 3_145_728, network: 'none' },
+        limits: {
+          memoryBytes: 67_108_864,
+          cpus: 0.5,
+          pids: 7,
+          diskBytes: 3_145_728,
+          tmpBytes: 2_097_152,
+          openFiles: 99,
+          network: 'none',
+        },
         labels: { language: 'nodejs' },
       },
     ]);

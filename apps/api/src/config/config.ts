@@ -140,10 +140,25 @@ export class Config {
   @Min(1)
   maxPids = 4096;
 
+  @Env(
+    'MAX_OPEN_FILES',
+    "The most `openFilesLimit` that a session may ask for; at most the engine's own hard limit.",
+    number,
+  )
+  @IsInt()
+  @Min(64)
+  @Max(1_048_576)
+  maxOpenFiles = 16_384;
+
   @Env('MAX_DISK_MB', 'The most `diskLimitMB` that a session may ask for.', number)
   @IsInt()
   @Min(1)
   maxDiskMB = 10_240;
+
+  @Env('MAX_TMP_MB', 'The most `tmpLimitMB` that a session may ask for.', number)
+  @IsInt()
+  @Min(1)
+  maxTmpMB = 1024;
 
   @Env('MAX_LIFETIME_MINUTES', 'The most `maxLifetimeMinutes` that a session may ask for.', number)
   @IsNumber()

@@ -1,7 +1,7 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 
 import { CommandsService } from '#libs/commands';
-import { END_REASONS } from '#libs/runtime';
+import { END_REASONS, LIMIT_NAMES } from '#libs/runtime';
 import { type JsonSchema, OpenRpcService } from '#libs/jsonrpc';
 
 /** What session.execute answers; `result` is by the type of the command. */
@@ -31,6 +31,16 @@ const OUTCOME: JsonSchema = {
         leftoversKilled: {
           type: 'integer',
           description: 'Processes that the program left behind and that were ended.',
+        },
+        limitsHit: {
+          type: 'array',
+          items: { enum: [...LIMIT_NAMES] },
+          description: 'Limits known to have been reached meanwhile; memory, pids and disk are the whole session’s.',
+        },
+        fullDisks: {
+          type: 'array',
+          items: { type: 'string' },
+          description: 'Which of /workspace, /tmp and /dev/shm had no room at the end; absent where all had.',
         },
         kind: { type: 'string', description: 'What failed, with the endReason spawn_failed.' },
         phase: { enum: ['build'], description: 'Present where the compiler ended with an error and nothing was run.' },

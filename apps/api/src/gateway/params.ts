@@ -23,6 +23,8 @@ import { IsLabels } from './labels.js';
 const MAX_NAME_LENGTH = 256;
 const MAX_PAGE = 1_000;
 const MIN_MEMORY_MB = 6;
+/** The agent has the same limit, and needs some for itself and three for every command that runs. */
+const MIN_OPEN_FILES = 64;
 /** The engine's own bounds of CpuShares. */
 const MIN_CPU_SHARES = 2;
 const MAX_CPU_SHARES = 262_144;
@@ -88,10 +90,23 @@ export class CreateSessionParams {
   @Min(1)
   pidsLimit?: number;
 
+  /** File descriptors that one process may have open; a program that raises its own limit gets up to 4,096. */
+  @IsOptional()
+  @IsInt()
+  @Min(MIN_OPEN_FILES)
+  openFilesLimit?: number;
+
+  /** Size of /workspace. */
   @IsOptional()
   @IsInt()
   @Min(1)
   diskLimitMB?: number;
+
+  /** Size of /tmp. */
+  @IsOptional()
+  @IsInt()
+  @Min(1)
+  tmpLimitMB?: number;
 
   @IsOptional()
   @IsIn(['none'])

@@ -19,7 +19,7 @@ function session(id: string, atMs = 0, requestedLanguage = 'python', labels: Rec
       createdAt: new Date(START + atMs),
       hidden: false,
     },
-    { id: `container-${id}`, diskLimitKind: 'tmpfs' } as Sandbox,
+    { id: `container-${id}`, diskLimitKind: 'tmpfs', tmpLimitKind: 'tmpfs' } as Sandbox,
     SESSION_DEFAULTS,
     () => undefined,
   );
@@ -55,7 +55,7 @@ describe('a list of sessions', () => {
       state: 'Idle',
       executionCount: 0,
       labels: { team: 'x' },
-      config: { ...SESSION_DEFAULTS, diskLimitKind: 'tmpfs' },
+      config: { ...SESSION_DEFAULTS, diskLimitKind: 'tmpfs', tmpLimitKind: 'tmpfs' },
     });
     expect(view.idleMinutes).toBeGreaterThanOrEqual(0);
     expect(view.lifetimeMinutes).toBeGreaterThanOrEqual(0);

@@ -207,6 +207,30 @@ describe('execute_shell', () => {
   });
 });
 
+describe('the limits of a command that runs a program', () => {
+  const shell = (fields: Partial<ExecuteShellParams>) => params(ExecuteShellParams, { commandName: 'true', ...fields });
+
+  it('reach the agent as they are, up to what the server gives', async () => {
+    const { agent, context } = await sandboxed();
+    const limits = { cpuTimeMs: 100, outputLimitBytes: OPTIONS.outputLimitBytes };
+    await new ExecuteShellCommand(OPTIONS).execute(shell(limits), context);
+
+    expect(agent.requests('run')[0]?.head).toMatchObject(limits);
+  });
+
+  it('cannot be more output than the server gives', async () => {
+    const { agent, context } = await sandboxed();
+    const asked = OPTIONS.outputLimitBytes + 1;
+    const running = new ExecuteShellCommand(OPTIONS).execute(shell({ outputLimitBytes: asked }), context);
+
+    await expect(running).rejects.toMatchObject({
+      reason: 'quota_exceeded',
+      data: { quota: 'outputLimitBytes', limit: OPTIONS.outputLimitBytes },
+    });
+    expect(agent.requests('run')).toEqual([]);
+  });
+});
+
 describe('execute_code', () => {
   /** A sandbox that remembers what was written and deleted, and plays each program by the script in turn. */
   async function coding(language: string, ends: Partial<RunResult>[] = []) {
@@ -229,6 +253,19 @@ describe('execute_code', () => {
     const deleted = () => agent.requests('delete_file').map(({ head }) => [head['path'], head['recursive']]);
     return { ...parts, written, execute, argsOf, deleted };
   }
+
+  it('shares its CPU time between the compiler and the program, and writes nothing where it asks for too much', async () => {
+    const { execute, agent } = await coding('go', [{ cpuMs: 60 }, {}, { cpuMs: 200 }, {}]);
+    await execute({ cpuTimeMs: 100, outputLimitBytes: 5 });
+    await execute({ cpuTimeMs: 100 });
+
+    const heads = agent.requests('run').map(({ head }) => head);
+    expect(heads.map(({ cpuTimeMs }) => cpuTimeMs)).toEqual([100, 40, 100, 1]);
+    expect(heads.map(({ outputLimitBytes }) => outputLimitBytes)).toEqual([5, 5, 10_000, 10_000]);
+
+    await expect(execute({ outputLimitBytes: 10_001 })).rejects.toMatchObject({ reason: 'quota_exceeded' });
+    expect(agent.requests('write_file')).toHaveLength(2);
+  });
 
   it('runs a file of its own below /workspace, so that imports find what lies there, and leaves none', async () => {
     const { execute, written, argsOf, deleted, agent } = await coding('python');

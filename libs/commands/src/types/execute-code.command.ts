@@ -5,7 +5,7 @@ import { AgentError, ChannelLostError, findLanguage, type CodePaths, type Toolch
 
 import { type Command, type CommandContext, CommandFailure, CommandHandler } from '../command-handler.js';
 import { CommandsOptions } from '../options.js';
-import { ProgramParams } from '../program-params.js';
+import { ProgramParams, type RunLimits, runLimits } from '../program-params.js';
 import { IsWellFormed } from '../fields.js';
 import { runProgram, type RunResult } from '../run-program.js';
 
@@ -30,13 +30,14 @@ export class ExecuteCodeCommand implements Command<ExecuteCodeParams> {
 
   async execute(params: ExecuteCodeParams, context: CommandContext): Promise<RunResult> {
     const toolchain = toolchainOf(params, context);
+    const limits = runLimits(params, this.options);
     const { agent } = context.session.sandbox;
     const deadline = performance.now() + context.timeoutMs;
     const paths = codePaths(toolchain);
     const write = { mode: 'create_new', parents: true } as const;
     await agent.writeFile(paths.source, Buffer.from(params.code), write, context);
     try {
-      const built = toolchain.build && (await this.build(toolchain.build(paths), paths, context));
+      const built = toolchain.build && (await this.build(toolchain.build(paths), paths, limits, context));
       if (built && built.exitCode !== 0) return { ...built, phase: 'build' };
       return await runProgram(
         {
@@ -44,6 +45,7 @@ export class ExecuteCodeCommand implements Command<ExecuteCodeParams> {
           cwd: '/workspace',
           timeoutMs: Math.max(1, Math.ceil(deadline - performance.now())),
           ...(params.stdin === undefined ? {} : { stdin: params.stdin }),
+          ...remaining(limits, built),
         },
         context,
         this.options,
@@ -54,10 +56,16 @@ export class ExecuteCodeCommand implements Command<ExecuteCodeParams> {
   }
 
   /** A compiler's exit code other than 0 is the result: the program never ran, and its diagnostics say why. */
-  private build(args: readonly string[], { directory }: CodePaths, context: CommandContext): Promise<RunResult> {
+  private build(
+    args: readonly string[],
+    { directory }: CodePaths,
+    limits: RunLimits,
+    context: CommandContext,
+  ): Promise<RunResult> {
     // What a compiler that is killed leaves lying about goes with the run's own directory.
     const env = { TMPDIR: directory };
-    return runProgram({ args, cwd: '/workspace', env, timeoutMs: context.timeoutMs }, context, this.options);
+    const program = { args, cwd: '/workspace', env, timeoutMs: context.timeoutMs, ...limits };
+    return runProgram(program, context, this.options);
   }
 
   /** Not bound to the caller's signal: a cancelled run leaves no files either. */
@@ -68,6 +76,12 @@ export class ExecuteCodeCommand implements Command<ExecuteCodeParams> {
       if (!(error instanceof AgentError || error instanceof ChannelLostError)) throw error;
     });
   }
+}
+
+/** Building and running share the CPU time, as they share the timeout. */
+function remaining(limits: RunLimits, built: RunResult | undefined): RunLimits {
+  if (limits.cpuTimeMs === undefined || !built) return limits;
+  return { ...limits, cpuTimeMs: Math.max(1, limits.cpuTimeMs - built.cpuMs) };
 }
 
 function toolchainOf(params: ExecuteCodeParams, { session }: CommandContext): Toolchain {

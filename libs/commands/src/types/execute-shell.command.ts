@@ -3,7 +3,7 @@ import { IsOptional } from 'class-validator';
 import { type Command, type CommandContext, CommandHandler } from '../command-handler.js';
 import { IsEnvironment, IsPath, IsProgramName } from '../fields.js';
 import { CommandsOptions } from '../options.js';
-import { ProgramParams } from '../program-params.js';
+import { ProgramParams, runLimits } from '../program-params.js';
 import { runProgram } from '../run-program.js';
 
 const WORKSPACE = '/workspace';
@@ -40,6 +40,7 @@ export class ExecuteShellCommand implements Command<ExecuteShellParams> {
       timeoutMs: context.timeoutMs,
       ...(env ? { env } : {}),
       ...(stdin === undefined ? {} : { stdin }),
+      ...runLimits(params, this.options),
     };
     return runProgram(program, context, this.options);
   }

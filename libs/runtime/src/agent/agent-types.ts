@@ -14,6 +14,11 @@ export const END_REASONS = [
 
 export type EndReason = (typeof END_REASONS)[number];
 
+/** A limit of a sandbox or of a run, as a result names it. */
+export const LIMIT_NAMES = ['memory', 'pids', 'disk', 'cpu_time', 'wall_time', 'output'] as const;
+
+export type LimitName = (typeof LIMIT_NAMES)[number];
+
 /** The end of a process with its evidence: PROTOCOL.md, *The end of a command*. */
 export interface ProcessEnd {
   readonly endReason: EndReason;
@@ -34,6 +39,10 @@ export interface ProcessEnd {
   readonly oomKills: number;
   /** Processes that the program started, left behind, and that were killed when it had ended. */
   readonly leftoversKilled: number;
+  /** Limits that are known to have been reached while it ran; an agent of an earlier version does not tell. */
+  readonly limitsHit?: readonly LimitName[];
+  /** Which of the writable file systems had no room left at its end. */
+  readonly fullDisks?: readonly string[];
   /** With `spawn_failed`: what failed. */
   readonly kind?: string;
   readonly errno?: string;

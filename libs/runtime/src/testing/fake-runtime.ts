@@ -157,6 +157,7 @@ export class FakeSandbox implements Sandbox {
   readonly labels: Readonly<Record<string, string>>;
   readonly baseEnv: Readonly<Record<string, string>> = { PATH: '/usr/bin', FROM_IMAGE: 'yes', HOME: '/root' };
   readonly diskLimitKind = 'tmpfs';
+  readonly tmpLimitKind = 'tmpfs';
   readonly agent = new AgentClient(() => this.line());
   private readonly ending = new AbortController();
   private readonly unwatch: () => void;
