@@ -5,6 +5,8 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"path"
+	"slices"
+	"sync"
 	"syscall"
 )
 
@@ -21,6 +23,29 @@ type fileWriter struct {
 	bits      uint32
 	before    int64 // size of what is appended to
 	bytes     int64
+	existed   bool
+	expected  *int64 // what the server has promised to send
+
+	ifVersion    []string // what the old file must be one of, unless there are none
+	wantsVersion bool
+	seen         int // the new file, kept to tell its version
+}
+
+// replacing keeps a write that asks for a version from losing what another write puts there between its look and its
+// rename. Writes that ask for none do not wait for each other.
+var replacing sync.RWMutex
+
+// inTurn does one step of a write; the last one puts the file in its place. It is called without a thread of the
+// sandbox user's, as it may wait.
+func (w *fileWriter) inTurn(last bool, step func() error) error {
+	if last && w.ifVersion != nil {
+		replacing.Lock()
+		defer replacing.Unlock()
+	} else if last {
+		replacing.RLock()
+		defer replacing.RUnlock()
+	}
+	return step()
 }
 
 func (w *fileWriter) open(parents bool) error {
@@ -41,6 +66,7 @@ func (w *fileWriter) open(parents bool) error {
 		return err
 	}
 	exists, err := w.lookAtTarget()
+	w.existed = exists
 	switch {
 	case err != nil:
 		return err
@@ -51,8 +77,44 @@ func (w *fileWriter) open(parents bool) error {
 	case w.mode == "append":
 		return w.openToAppend()
 	}
-	w.temporary, w.fd, err = makeTemporary(w.at.directory)
-	return err
+	if err := w.checkVersion(); err != nil {
+		return err
+	}
+	if w.temporary, w.fd, err = makeTemporary(w.at.directory); err != nil {
+		return err
+	}
+	return w.checkRoom()
+}
+
+// checkVersion fails where the file in place is none of those that the server wants to replace.
+func (w *fileWriter) checkVersion() error {
+	if w.ifVersion == nil {
+		return nil
+	}
+	var stat syscall.Stat_t
+	err := fstatat(w.at.directory, w.at.name, &stat, atSymlinkNofollow)
+	if err != nil && err != syscall.ENOENT {
+		return err
+	}
+	if err == nil && slices.Contains(w.ifVersion, fileVersion(&stat)) {
+		return nil
+	}
+	return fail("version_mismatch", "%s is not the version that was asked for", shorten(validText(w.whole), messagePathBytes))
+}
+
+// checkRoom refuses at once what cannot find room, instead of when the disk is full.
+func (w *fileWriter) checkRoom() error {
+	if w.expected == nil {
+		return nil
+	}
+	var stat syscall.Statfs_t
+	if err := syscall.Fstatfs(w.fd, &stat); err != nil {
+		return err
+	}
+	if blocks := (*w.expected + stat.Bsize - 1) / stat.Bsize; blocks > 0 && uint64(blocks) > stat.Bavail {
+		return syscall.ENOSPC
+	}
+	return nil
 }
 
 // lookAtTarget finds out what is there, and whether the sandbox user may write it: replacing it by a rename would only
@@ -142,8 +204,17 @@ func writeAll(fd int, data []byte) error {
 
 // complete puts the file in its place. Nothing is reported as written before close has said so.
 func (w *fileWriter) complete() error {
+	if w.expected != nil && w.bytes != *w.expected {
+		return fail("bad_request", "%d bytes were to come, and %d came", *w.expected, w.bytes)
+	}
 	if w.temporary != "" {
 		if err := syscall.Fchmod(w.fd, w.bits); err != nil {
+			return err
+		}
+		if err := w.checkVersion(); err != nil {
+			return err
+		}
+		if err := w.keepInSight(); err != nil {
 			return err
 		}
 	}
@@ -161,6 +232,14 @@ func (w *fileWriter) complete() error {
 	w.at.close()
 	w.opened = false
 	return nil
+}
+
+// keepInSight holds on to the new file itself: under its name there may soon be another one.
+func (w *fileWriter) keepInSight() (err error) {
+	if w.wantsVersion {
+		w.seen, err = openAt(w.at.directory, w.temporary, oPath|syscall.O_NOFOLLOW, 0, 0)
+	}
+	return err
 }
 
 // putInPlace renames. Where the file system cannot refuse to replace, a hard link can.
@@ -195,6 +274,7 @@ func (w *fileWriter) undo() {
 		if w.temporary != "" {
 			unlinkat(w.at.directory, w.temporary, 0)
 		}
+		closeAll(w.seen)
 		w.at.close()
 		w.opened = false
 		return nil

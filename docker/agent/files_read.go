@@ -80,18 +80,8 @@ func (a *agent) readFile(ex *exchange, head []byte) error {
 		ex.answer(mustEncode(answer), first)
 		return nil
 	}
-	for part := first; len(part) > 0; {
-		if err := ex.send(ctx, nil, part); err != nil {
-			return err
-		}
-		answer.Bytes += int64(len(part))
-		part = part[:min(end-at-answer.Bytes, int64(cap(part)))]
-		if len(part) == 0 {
-			break
-		}
-		if err := asUser(ctx, func() error { return readPart(fd, &part, at+answer.Bytes) }); err != nil {
-			return pathFailure(whole, err)
-		}
+	if answer.Bytes, err = ex.sendRange(ctx, fd, first, at, end); err != nil {
+		return pathFailure(whole, err)
 	}
 	ex.answerJSON(answer)
 	return nil

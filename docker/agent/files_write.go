@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"strconv"
+	"syscall"
 )
 
 const (
@@ -16,10 +17,20 @@ type writeHead struct {
 	Mode      string          `json:"mode"`
 	FileMode  json.RawMessage `json:"fileMode"`
 	Parents   bool            `json:"parents"`
+	Size      *int64          `json:"size"`
+	Version   bool            `json:"version"`
+	IfVersion []string        `json:"ifVersion"`
 	TimeoutMs *float64        `json:"timeoutMs"`
 }
 
 func (h writeHead) target() (string, *float64) { return h.Path, h.TimeoutMs }
+
+type writeAnswer struct {
+	Path    string `json:"path"`
+	Bytes   int64  `json:"bytes"`
+	Created bool   `json:"created"`
+	Version string `json:"version,omitempty"`
+}
 
 func (a *agent) writeFile(ex *exchange, head []byte) error {
 	request, whole, ctx, cancel, err := forPath[writeHead](ex, head, noLimit)
@@ -27,7 +38,8 @@ func (a *agent) writeFile(ex *exchange, head []byte) error {
 		return err
 	}
 	defer cancel()
-	w := &fileWriter{whole: whole, mode: request.Mode, fd: -1}
+	w := &fileWriter{whole: whole, mode: request.Mode, fd: -1, seen: -1, expected: request.Size,
+		wantsVersion: request.Version, ifVersion: request.IfVersion}
 	if w.fresh, err = parseFileMode(request.FileMode); err != nil {
 		return err
 	}
@@ -41,24 +53,31 @@ func (a *agent) writeFile(ex *exchange, head []byte) error {
 		return err
 	}
 	// What came with the request is written in the same step, and the whole of a small file in one.
-	err = asUser(ctx, func() error {
-		if err := w.open(request.Parents); err != nil {
-			return err
-		}
-		return w.step(data, last)
+	err = w.inTurn(last, func() error {
+		return asUser(ctx, func() error {
+			if err := w.open(request.Parents); err != nil {
+				return err
+			}
+			return w.step(data, last)
+		})
 	})
 	for err == nil && !last {
 		ex.grant(len(data))
 		if data, last, err = ex.take(ctx); err != nil {
 			break
 		}
-		err = asUser(ctx, func() error { return w.step(data, last) })
+		err = w.inTurn(last, func() error { return asUser(ctx, func() error { return w.step(data, last) }) })
 	}
 	if err != nil {
 		w.undo()
 		return pathFailure(whole, err)
 	}
-	ex.answerJSON(map[string]any{"path": validText(whole), "bytes": w.bytes})
+	answer := writeAnswer{Path: validText(whole), Bytes: w.bytes, Created: !w.existed}
+	if w.seen >= 0 {
+		_, answer.Version, _ = settledVersion(ctx, w.seen)
+		syscall.Close(w.seen)
+	}
+	ex.answerJSON(answer)
 	return nil
 }
 

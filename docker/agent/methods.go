@@ -23,6 +23,7 @@ func init() {
 
 		"write_file":       (*agent).writeFile,
 		"read_file":        (*agent).readFile,
+		"download":         (*agent).download,
 		"list_directory":   (*agent).listDirectory,
 		"stat_file":        (*agent).statFile,
 		"create_directory": (*agent).createDirectory,

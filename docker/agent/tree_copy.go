@@ -123,21 +123,7 @@ func (c *treeCopy) copyDirectory(from, to place, source string, depth int) error
 
 func (c *treeCopy) copyEntries(in, out int, source string, depth int) error {
 	for {
-		var names []string
-		err := asUser(c.ctx, func() error {
-			var buffer [copyDirentBytes]byte
-			n, err := ignoringEINTR(func() (int, error) { return syscall.ReadDirent(in, buffer[:]) })
-			if err == nil && n > 0 {
-				eachDirent(buffer[:n], func(e dirent) bool {
-					names = append(names, string(e.name))
-					return true
-				})
-				if names == nil {
-					names = []string{}
-				}
-			}
-			return err
-		})
+		names, err := nextNames(c.ctx, in)
 		if err != nil {
 			return pathFailure(source, err)
 		}
@@ -151,6 +137,23 @@ func (c *treeCopy) copyEntries(in, out int, source string, depth int) error {
 			}
 		}
 	}
+}
+
+// nextNames reads some more names of an open directory; nil is the end.
+func nextNames(ctx context.Context, directory int) (names []string, err error) {
+	err = asUser(ctx, func() error {
+		var buffer [copyDirentBytes]byte
+		n, err := ignoringEINTR(func() (int, error) { return syscall.ReadDirent(directory, buffer[:]) })
+		if err == nil && n > 0 {
+			names = []string{}
+			eachDirent(buffer[:n], func(e dirent) bool {
+				names = append(names, string(e.name))
+				return true
+			})
+		}
+		return err
+	})
+	return names, err
 }
 
 // copyPlain copies what the file has when it is opened, and so comes to an end with one that grows.

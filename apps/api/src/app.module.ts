@@ -11,6 +11,7 @@ import type { Config } from './config/config.js';
 import { ConfigModule } from './config/config.module.js';
 import { ExecutionsGateway } from './executions/executions.gateway.js';
 import { ExecutionsService } from './executions/executions.service.js';
+import { FilesModule } from './files/files.module.js';
 import { openRpcOptions } from './gateway/openrpc.js';
 import { CommandSchemas } from './gateway/command-schemas.js';
 import { ServerFacts } from './gateway/server-facts.js';
@@ -40,6 +41,7 @@ export class AppModule {
         ScheduleModule.forRoot(),
         SessionsModule,
         CommandsModule,
+        FilesModule,
         HealthModule,
         OpenRpcModule.forRoot(openRpcOptions()),
       ],

@@ -9,6 +9,7 @@ import { AppModule } from './app.module.js';
 import type { Config } from './config/config.js';
 import { describeError } from './gateway/errors.js';
 import { judgeOrigin } from './gateway/origin.js';
+import { prepareConnections } from './http/connections.js';
 import { logCall } from './logging/log-call.js';
 import { projectPath } from './project-path.js';
 
@@ -18,8 +19,11 @@ export async function createApp(config: Config, logger: LoggerService | false): 
   const app = await NestFactory.create<NestExpressApplication>(AppModule.forRoot(config, seccompProfile), {
     logger,
     abortOnError: false,
+    // Bodies are files, to be stored as they are, whatever type they claim to be.
+    bodyParser: false,
   });
   app.disable('x-powered-by');
+  prepareConnections(app.getHttpServer());
   app.useWebSocketAdapter(
     new JsonRpcWsAdapter(app, {
       maxPayloadBytes: config.maxFrameBytes,

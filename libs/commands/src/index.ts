@@ -8,5 +8,6 @@ export {
 export { CommandsModule } from './commands.module.js';
 export { type CommandOutcome, CommandsService, type ExecuteOptions } from './commands.service.js';
 export { AsGiven, IsArgument, IsEnvironment, IsPath, IsProgramName, IsTimeoutMs, IsWellFormed } from './fields.js';
+export { type LinkedSignal, linkSignals } from './linked-signal.js';
 export { CommandsOptions } from './options.js';
 export type { RunResult } from './run-program.js';

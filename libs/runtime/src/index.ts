@@ -1,11 +1,5 @@
 export { AgentChannel, type AgentTransport } from './agent/agent-channel.js';
-export {
-  AgentClient,
-  type CallOptions,
-  type ListOptions,
-  type RunOptions,
-  type WriteFileOptions,
-} from './agent/agent-client.js';
+export { AgentClient, type ListOptions, type RunOptions, type WriteFileOptions } from './agent/agent-client.js';
 export { AgentError, AgentSilentError, ChannelLostError } from './agent/agent-error.js';
 export {
   type AgentInfo,
@@ -21,7 +15,17 @@ export {
   type ProcessSpec,
 } from './agent/agent-types.js';
 export { type Deferred, deferred } from './agent/deferred.js';
+export {
+  type ByteRange,
+  Download,
+  FileTransfers,
+  type OpenedPath,
+  type TakeBytes,
+  type UploadOptions,
+  type WrittenFile,
+} from './agent/file-transfers.js';
 export { FrameTooLargeError } from './agent/frames.js';
+export type { CallOptions } from './agent/settle.js';
 export { findLanguage, LANGUAGES } from './languages/index.js';
 export type { CodePaths, Language, Toolchain } from './languages/language.js';
 export { RuntimeError, type RuntimeErrorKind } from './runtime-error.js';

@@ -202,6 +202,22 @@ export class Config {
   @Min(0)
   maxQueuedExecutions = 1000;
 
+  @Env('MAX_TRANSFERS', 'Uploads and downloads of files over HTTP at once; more are refused (429).', number)
+  @IsInt()
+  @Min(1)
+  maxTransfers = 64;
+
+  @Env('MAX_SESSION_TRANSFERS', 'The same, of one session.', number)
+  @IsInt()
+  @Min(1)
+  maxSessionTransfers = 16;
+
+  @Env('TRANSFER_IDLE_SECONDS', 'A transfer on whose connection nothing moves for so long is cut off.', number)
+  @IsInt()
+  @Min(1)
+  @Max(86_400)
+  transferIdleSeconds = 60;
+
   @Env('MAX_FRAME_BYTES', 'Largest WebSocket frame that is accepted.', number)
   @IsInt()
   @Min(1024)

@@ -1,24 +1,13 @@
 import type { AgentChannel } from './agent-channel.js';
-import { AgentError, AgentSilentError } from './agent-error.js';
+import { AgentError } from './agent-error.js';
 import type { AgentInfo, FileEntry, OutputChunk, ProcessEnd, ProcessSpec } from './agent-types.js';
 import type { Exchange, ExchangeOptions, ExchangeResponse } from './exchange.js';
+import { FileTransfers } from './file-transfers.js';
 import { MAX_DATA_BYTES } from './frames.js';
+import { type CallOptions, settle } from './settle.js';
 
 const OUTPUT_HEAD_BYTES = 17;
 const NEWLINE = 0x0a;
-/** For calls that say no time of their own. */
-const DEFAULT_LIMIT_MS = 30_000;
-/** How much later than its own limit an agent may answer. */
-const REPLY_GRACE_MS = 5_000;
-const MAX_TIMER_MS = 2 ** 31 - 1;
-
-/** What any call may be given. */
-export interface CallOptions {
-  /** Aborting it makes the agent give up; the call then rejects with AgentError `cancelled`. */
-  readonly signal?: AbortSignal;
-  /** Time that the agent may take, ms; then the call rejects with AgentError `timed_out`. */
-  readonly timeoutMs?: number;
-}
 
 export interface RunOptions {
   readonly stdin?: Buffer;
@@ -47,7 +36,12 @@ export interface ListOptions {
  * ChannelLostError when the connection ended before the answer.
  */
 export class AgentClient {
-  constructor(private readonly channel: () => AgentChannel) {}
+  /** Files of any size, as streams. */
+  readonly transfers: FileTransfers;
+
+  constructor(private readonly channel: () => AgentChannel) {
+    this.transfers = new FileTransfers(channel);
+  }
 
   async ping(): Promise<void> {
     await this.call('ping', {});
@@ -180,31 +174,6 @@ export class AgentClient {
     );
     void begin?.(exchange);
     return settle(exchange, { signal, timeoutMs });
-  }
-}
-
-/**
- * Waits for an exchange's response, passes an abort on, and gives up on an agent that keeps no time: one in a container
- * that stands still, or behind an engine that hangs.
- * @throws AgentSilentError
- */
-async function settle(exchange: Exchange, { signal, timeoutMs }: CallOptions): Promise<ExchangeResponse> {
-  const onAbort = (): void => exchange.cancel(signal?.reason === 'disconnected' ? 'disconnected' : 'cancelled');
-  signal?.addEventListener('abort', onAbort, { once: true });
-  let timer: NodeJS.Timeout | undefined;
-  const watch = (afterMs: number): void => {
-    timer = setTimeout(() => {
-      // A taker that is slow, or output that still comes, is no silence.
-      if (exchange.isBusy(REPLY_GRACE_MS)) watch(REPLY_GRACE_MS);
-      else exchange.abandon(new AgentSilentError(afterMs));
-    }, afterMs);
-  };
-  watch(Math.min((timeoutMs ?? DEFAULT_LIMIT_MS) + REPLY_GRACE_MS, MAX_TIMER_MS));
-  try {
-    return await exchange.response;
-  } finally {
-    clearTimeout(timer);
-    signal?.removeEventListener('abort', onAbort);
   }
 }
 

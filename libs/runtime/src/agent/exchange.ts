@@ -97,6 +97,7 @@ export class Exchange {
 
   /** @internal */
   credit(bytes: number): void {
+    this.heardAt = performance.now();
     this.creditBytes += bytes;
     this.wake();
   }
