@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
+import { AT_ONCE_MS, endOf, settled, within } from '../support/answers.js';
 import { imageOf } from '../support/images.js';
 import { ContainerEvents } from '../support/container-events.js';
 import { EngineProxy } from '../support/engine-proxy.js';
 import { eventually } from '../support/eventually.js';
 import { containersOf, docker } from '../support/leftovers.js';
-import type { RpcClient, RpcFailure } from '../support/rpc-client.js';
 import { SecondEngine } from '../support/second-engine.js';
 import { useServer } from '../support/server-under-test.js';
 import { written } from '../support/streamed.js';
@@ -14,8 +14,6 @@ import type { TestSession } from '../support/test-session.js';
 const EVERY_SECOND = '*/1 * * * * *';
 /** Only the engine's own word can tell of a container's end, for no clean-up looks. */
 const NEVER = '0 0 0 1 1 *';
-/** Far above what an answer takes on a slow machine: it tells an answer from none. */
-const AT_ONCE_MS = 30_000;
 const ENGINE_TIMEOUT_MS = 8_000;
 /** A container of nobody may be one that is just being made, so for a minute it is left alone. */
 const ORPHANS_GONE_MS = 150_000;
@@ -411,9 +409,9 @@ describe('a container that is taken away from its session', () => {
   });
 
   it('is told apart from one whose memory ran out', async () => {
-    const session = await server.session({ memoryLimitMB: 16, diskLimitMB: 16 });
-    // Files of /tmp are memory that no killed program gives back, so in the end there is none for anything.
-    const fill = { commandName: 'sh', args: ['-c', 'head -c 300000000 /dev/zero >> /tmp/fill'], timeoutMs: 20_000 };
+    const session = await server.session({ memoryLimitMB: 16, diskLimitMB: 16, tmpLimitMB: 1 });
+    // Files of /dev/shm are memory that no killed program gives back, so in the end there is none for anything.
+    const fill = { commandName: 'sh', args: ['-c', 'head -c 300000000 /dev/zero >> /dev/shm/fill'], timeoutMs: 20_000 };
     const ends: string[] = [];
     for (let n = 0; n < 10; n++) {
       const outcome = await within(settled(session.do('execute_shell', fill)), AT_ONCE_MS * 2);
@@ -429,35 +427,9 @@ describe('a container that is taken away from its session', () => {
     if (after.code === undefined) {
       // The agent held out: then room made by a client is room again.
       expect(ends).toContain('out_of_memory');
-      await session.ok('delete_file', { path: '/tmp/fill' });
+      await session.ok('delete_file', { path: '/dev/shm/fill' });
       expect(await session.sh('echo again')).toBe('again\n');
       await session.close();
     } else expect(after).toMatchObject({ code: -32002, data: { endReason: 'out_of_memory' } });
   });
 });
-
-/** The result, or what it was refused with. */
-async function settled(promise: Promise<any>): Promise<any> {
-  return promise.then(
-    (result) => result,
-    (error: unknown) => error,
-  );
-}
-
-/** The refusal that an ended session answers with; asked for until it comes. */
-async function endOf(client: RpcClient, sessionId: string): Promise<RpcFailure> {
-  const answer = await eventually(
-    () => settled(client.call('session.get', { sessionId })),
-    ({ code }) => code !== undefined,
-    'the session has ended',
-  );
-  return answer;
-}
-
-async function within<T>(promise: Promise<T>, ms: number): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`there was no answer within ${ms} ms`)), ms);
-  });
-  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
-}

@@ -180,7 +180,9 @@ describe('a server whose engine has all it needs', () => {
         'memoryLimitMB',
         'name',
         'network',
+        'openFilesLimit',
         'pidsLimit',
+        'tmpLimitMB',
       ]);
       expect(fields('session.execute').sort()).toEqual(['command', 'sessionId', 'stream', 'timeoutMs']);
       expect(fields('execution.run')).toEqual(

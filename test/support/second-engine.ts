@@ -14,6 +14,13 @@ import { docker } from './leftovers.js';
 const run = promisify(execFile);
 const STOP_MS = 60_000;
 
+export interface EngineOptions {
+  /** Its containers go on while it is away. */
+  readonly liveRestore?: boolean;
+  /** Where images, containers and volumes are kept; by default a directory of its own. */
+  readonly dataRoot?: string;
+}
+
 /**
  * A real engine that tests may stop and start. It has a network namespace of its own: one without a bridge would else
  * delete the other engine's. And it is entered by `nsenter`, for `ip netns exec` mounts another /sys, without cgroups.
@@ -24,6 +31,8 @@ export class SecondEngine {
   private readonly socket = join(this.directory, 'docker.sock');
   readonly docker = new Docker({ socketPath: this.socket });
   private daemon: ChildProcess | undefined;
+
+  constructor(private readonly options: EngineOptions = {}) {}
 
   get dockerHost(): string {
     return `unix://${this.socket}`;
@@ -44,7 +53,8 @@ export class SecondEngine {
 
   async start(): Promise<void> {
     const log = openSync(this.own('log'), 'a');
-    const roots = ['--data-root', this.own('data'), '--exec-root', this.own('exec'), '--pidfile', this.own('pid')];
+    const dataRoot = this.options.dataRoot ?? this.own('data');
+    const roots = ['--data-root', dataRoot, '--exec-root', this.own('exec'), '--pidfile', this.own('pid')];
     const daemon = spawn(
       'nsenter',
       [
@@ -55,6 +65,7 @@ export class SecondEngine {
         ...roots,
         '--bridge=none',
         '--iptables=false',
+        ...(this.options.liveRestore ? ['--live-restore'] : []),
       ],
       {
         env: { ...process.env, PATH: `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin` },
@@ -87,9 +98,29 @@ export class SecondEngine {
     clearTimeout(late);
   }
 
+  /** As a crash does: its containers go on, and whoever is connected hears of it. */
+  async kill(): Promise<void> {
+    const { daemon } = this;
+    if (!daemon || isOver(daemon)) return;
+    const exit = once(daemon, 'exit');
+    daemon.kill('SIGKILL');
+    await exit;
+  }
+
+  /** It hangs: connections stay open, and nothing is answered. */
+  freeze(): void {
+    this.daemon?.kill('SIGSTOP');
+  }
+
+  thaw(): void {
+    this.daemon?.kill('SIGCONT');
+  }
+
   /** Ends it and takes away all that it was. */
   async remove(): Promise<void> {
     try {
+      this.thaw();
+      await this.removeContainers();
       await this.stop();
     } finally {
       const mounts = (await readFile('/proc/mounts', 'utf8'))
@@ -100,6 +131,14 @@ export class SecondEngine {
       await rm(this.directory, { recursive: true, force: true });
       await run('ip', ['netns', 'delete', this.name]).catch(() => undefined);
     }
+  }
+
+  /** With live-restore they would go on without it. */
+  private async removeContainers(): Promise<void> {
+    if (!this.options.liveRestore) return;
+    if (this.daemon && isOver(this.daemon)) await this.start();
+    const containers = await this.docker.listContainers({ all: true });
+    await Promise.all(containers.map(({ Id }) => this.docker.getContainer(Id).remove({ force: true, v: true })));
   }
 
   private own(name: string): string {

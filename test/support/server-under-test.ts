@@ -13,6 +13,8 @@ import { TestSession } from './test-session.js';
 export class ServerUnderTest {
   api!: TestApi;
   client!: RpcClient;
+  /** Its STATE_DIRECTORY. */
+  directory!: string;
 
   /** A session of its own; whatever is still open at the end is closed then. */
   async session(params: object = {}, client = this.client): Promise<TestSession> {
@@ -42,6 +44,7 @@ export function useServer(env: Record<string, string> = {}): ServerUnderTest {
   let directory: string | undefined;
   beforeAll(async () => {
     directory = await mkdtemp(join(tmpdir(), 'codebeaker-e2e-'));
+    server.directory = env['STATE_DIRECTORY'] ?? directory;
     server.api = await TestApi.start({ STATE_DIRECTORY: directory, ...env });
     server.client = await server.api.connect();
   });

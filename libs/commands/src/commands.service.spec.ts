@@ -3,7 +3,7 @@ import { Test } from '@nestjs/testing';
 import { IsInt, IsOptional } from 'class-validator';
 import { describe, expect, it, vi } from 'vitest';
 
-import { AgentError, ChannelLostError, findLanguage, type Language } from '#libs/runtime';
+import { AgentError, ChannelLostError, findLanguage, type Language, RuntimeError } from '#libs/runtime';
 import { DomainError, Session, SESSION_DEFAULTS } from '#libs/sessions';
 
 import { arrived, type FakeExchange, processEnd } from '../../runtime/src/testing/fake-agent.js';
@@ -473,6 +473,27 @@ describe('a sandbox that is lost', () => {
     expect(refusal.message).toContain('not known');
     expect(session.endReason).toBeUndefined();
   });
+
+  it.each([
+    ['engine_unavailable', 'engine_unavailable'],
+    ['sandbox_paused', 'session_paused'],
+  ] as const)(
+    'is not told as lost when nobody knows: %s; and what there was of the output is told',
+    async (kind, reason) => {
+      const { session, sandbox, agent } = await newSession();
+      agent.on('run', (exchange) => exchange.output('stdout', 'so far'));
+      const running = (await service()).execute(session, { type: 'shell', command: 'x' });
+      running.catch(() => undefined);
+      await arrived();
+      vi.spyOn(sandbox, 'ready').mockRejectedValue(new RuntimeError(kind, 'Nothing was lost.'));
+      agent.breakLine();
+
+      const refusal = await refusalOf(running);
+      expect(refusal).toMatchObject({ reason, data: { output: { stdout: 'so far' } } });
+      expect(refusal.message).toContain('not known');
+      expect(refusal.message).not.toContain('Nothing was lost');
+    },
+  );
 
   it('is not told as lost while the engine is away', async () => {
     probe.mockReset();

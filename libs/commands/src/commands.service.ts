@@ -1,7 +1,7 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { DiscoveryService } from '@nestjs/core';
 
-import { AgentError, ChannelLostError, type OutputChunk } from '#libs/runtime';
+import { AgentError, AgentSilentError, ChannelLostError, type OutputChunk, RuntimeError } from '#libs/runtime';
 import { DomainError, type Session } from '#libs/sessions';
 
 import {
@@ -13,6 +13,7 @@ import {
 } from './command-handler.js';
 import { linkSignals } from './linked-signal.js';
 import { CommandsOptions } from './options.js';
+import { RunInterruptedError } from './run-program.js';
 import { sentence } from './sentence.js';
 import { validateCommand } from './validate-command.js';
 
@@ -99,7 +100,7 @@ export class CommandsService implements OnModuleInit {
         return outcome({ success: false, result: null, error: sentence(error.message), errorCode: error.code });
       }
       if (session.endReason !== undefined) throw ended(session);
-      if (error instanceof ChannelLostError) throw await this.lost(session);
+      if (error instanceof ChannelLostError) throw await this.lost(session, error);
       throw error;
     } finally {
       link.release();
@@ -131,12 +132,23 @@ export class CommandsService implements OnModuleInit {
   }
 
   /** The line to the agent broke within the command: says what is known, and never that it went well. */
-  private async lost(session: Session): Promise<Error> {
-    if (!(await session.sandbox.ready())) return ended(session);
-    return new DomainError(
-      'engine_unavailable',
-      'The connection to the sandbox was lost while the command ran. The session goes on; whether the command had its effect is not known.',
-    );
+  private async lost(session: Session, error: ChannelLostError): Promise<Error> {
+    const so = 'Whether the command had its effect is not known; a program that still runs is ended.';
+    const output = error instanceof RunInterruptedError ? { output: error.output } : {};
+    try {
+      if (!(await session.sandbox.ready())) return ended(session);
+    } catch (cause) {
+      if (cause instanceof RuntimeError && cause.kind === 'sandbox_paused') {
+        const message = `The container of the session was paused from outside while the command ran. ${so}`;
+        return new DomainError('session_paused', message, output, { cause });
+      }
+      const message = `The Docker engine went away while the command ran. ${so} The session goes on if its container does.`;
+      return new DomainError('engine_unavailable', message, output, { cause });
+    }
+    const isSilent = error instanceof AgentSilentError || error.cause instanceof AgentSilentError;
+    const what = isSilent ? 'The sandbox did not answer in time' : 'The connection to the sandbox was lost';
+    const message = `${what} while the command ran. ${so} The session goes on.`;
+    return new DomainError('engine_unavailable', message, output, { cause: error });
   }
 }
 

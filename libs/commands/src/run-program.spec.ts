@@ -335,14 +335,17 @@ describe('when the line to the agent breaks', () => {
     });
   });
 
-  it('does not say so while the container lives', async () => {
-    const { run, agent } = await started(() => undefined);
+  it('does not say so while the container lives, and keeps what output there was', async () => {
+    const { run, agent } = await started((exchange) => exchange.output('stdout', 'so far'));
     const running = run();
     running.catch(() => undefined);
     await arrived();
     agent.breakLine();
 
-    await expect(running).rejects.toMatchObject({ name: 'ChannelLostError' });
+    await expect(running).rejects.toMatchObject({
+      name: 'ChannelLostError',
+      output: { stdout: 'so far', stderr: '', stdoutBytes: 6, stderrBytes: 0 },
+    });
   });
 
   it('does not say so while the engine is away, for nobody knows', async () => {
@@ -353,7 +356,7 @@ describe('when the line to the agent breaks', () => {
     runtime.engine.isAway = true;
     agent.breakLine();
 
-    await expect(running).rejects.toMatchObject({ kind: 'engine_unavailable' });
+    await expect(running).rejects.toMatchObject({ name: 'ChannelLostError' });
   });
 });
 

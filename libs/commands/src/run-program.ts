@@ -85,7 +85,9 @@ export async function runProgram(
     );
   } catch (error) {
     if (error instanceof FrameTooLargeError) throw argsTooLong(processId, startedAt, output);
-    if (!(error instanceof ChannelLostError) || (await session.sandbox.ready())) throw error;
+    if (!(error instanceof ChannelLostError)) throw error;
+    // Only a sandbox that is known to be gone has ended the program.
+    if (await session.sandbox.ready().catch(() => true)) throw new RunInterruptedError(error, output);
     end = unseenEnd('container_lost', startedAt, output);
   }
   const result = toResult(processId, end, output);
@@ -93,6 +95,22 @@ export async function runProgram(
   const endReason = end.endReason === 'cancelled' && session.endReason !== undefined ? 'killed' : end.endReason;
   if (endReason === 'exited') return result;
   throw new CommandFailure(endReason, explain(endReason, end, program), { ...result, endReason });
+}
+
+/** Nobody saw the end of a program; what it wrote until then is not lost. */
+export class RunInterruptedError extends ChannelLostError {
+  readonly output: { stdout: string; stderr: string; stdoutBytes: number; stderrBytes: number };
+
+  constructor(cause: ChannelLostError, { stdout, stderr }: Output) {
+    super(cause.message);
+    this.cause = cause;
+    this.output = {
+      stdout: stdout.bytes(true).toString(),
+      stderr: stderr.bytes(true).toString(),
+      stdoutBytes: stdout.total,
+      stderrBytes: stderr.total,
+    };
+  }
 }
 
 interface Output {

@@ -9,13 +9,14 @@ describe('AgentVolume', () => {
   const image = vi.fn();
   const create = vi.fn();
   const remove = vi.fn();
+  const copy = vi.fn();
   let volume: AgentVolume;
 
   beforeEach(() => {
-    for (const mock of [image, create, remove]) mock.mockReset();
+    for (const mock of [image, create, remove, copy]) mock.mockReset();
     image.mockResolvedValue({ Id: 'sha256:0123456789abcdef0123' });
     create.mockResolvedValue({ id: 'filler' });
-    volume = new AgentVolume({ image, create, remove } as unknown as Engine, IMAGE, 'server-1');
+    volume = new AgentVolume({ image, create, remove, copy } as unknown as Engine, IMAGE, 'server-1');
   });
 
   it('is named after the content of the image, so that a new agent gets a new volume', async () => {
@@ -50,6 +51,27 @@ describe('AgentVolume', () => {
     image.mockResolvedValue({ Id: 'sha256:fedcba9876543210' });
 
     expect(await volume.name()).toBe('codebeaker-agent-fedcba987654');
+  });
+
+  it('is written into again when what was in it did not run, once for all who found it so', async () => {
+    await volume.name();
+    create.mockImplementation(() => Promise.resolve({ id: `c${create.mock.calls.length}` }));
+    await Promise.all([volume.refill(0), volume.refill(0)]);
+    await volume.refill(0);
+
+    expect(copy.mock.calls).toEqual([[{ from: 'c3', path: '/codebeaker/agent', to: 'c4', into: '/codebeaker' }]]);
+    expect(create.mock.calls.map(([{ HostConfig }]) => HostConfig.Mounts.length)).toEqual([1, 1, 0, 1]);
+    expect(remove.mock.calls).toEqual([['filler'], ['c2'], ['c3'], ['c4']]);
+    expect(volume.edition).toBe(1);
+  });
+
+  it('is tried again by the next when it could not be written into', async () => {
+    copy.mockRejectedValueOnce(new Error('full'));
+    await expect(volume.refill(0)).rejects.toThrow('full');
+    await volume.refill(0);
+
+    expect(volume.edition).toBe(1);
+    expect(remove).toHaveBeenCalledTimes(create.mock.calls.length);
   });
 
   it('says how to build an image that is missing, and finds it once it is there', async () => {

@@ -2,7 +2,7 @@ import { Logger } from '@nestjs/common';
 import { Duplex } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
-import { type Sandbox, type SandboxSpec } from '#libs/runtime';
+import { RuntimeError, type Sandbox, type SandboxSpec } from '#libs/runtime';
 
 import { describeRuntime } from '../../runtime/src/runtime.contract.js';
 import { arrived, FakeAgent } from '../../runtime/src/testing/fake-agent.js';
@@ -27,7 +27,7 @@ interface Container {
   readonly id: string;
   readonly labels: Record<string, string>;
   readonly agent: FakeAgent;
-  state: 'created' | 'running' | 'exited';
+  state: 'created' | 'running' | 'paused' | 'exited';
 }
 
 const refusal = (statusCode: number, message = 'refused') =>
@@ -44,6 +44,8 @@ class DockerInMemory {
   onStart: (container: Container) => void | Promise<void> = () => undefined;
   onAttach: (stream: AttachedStream) => void = () => undefined;
   onInspect: () => void = () => undefined;
+  /** How often the agent was written into its volume again. */
+  copies = 0;
   private made = 0;
 
   install(): void {
@@ -75,7 +77,10 @@ class DockerInMemory {
     vi.spyOn(prototype, 'inspect').mockImplementation((async (id: string) => {
       this.onInspect();
       const container = this.require(id);
-      return { Config: { Env: ['PATH=/bin', 'EMPTY='] }, State: { Running: container.state === 'running' } };
+      return {
+        Config: { Env: ['PATH=/bin', 'EMPTY='] },
+        State: { Running: container.state !== 'exited', Paused: container.state === 'paused' },
+      };
     }) as never);
     vi.spyOn(prototype, 'list').mockImplementation((async () =>
       [...this.containers.values()].map(({ id, labels, state }) => ({
@@ -97,6 +102,8 @@ class DockerInMemory {
       this.events.push(stream);
       return stream;
     });
+    vi.spyOn(prototype, 'copy').mockImplementation(async () => void this.copies++);
+    vi.spyOn(prototype, 'unpause').mockImplementation(async (id) => void (this.require(id).state = 'running'));
     vi.spyOn(prototype, 'version').mockImplementation(async () => ({
       engine: 'docker',
       version: '28',
@@ -176,17 +183,22 @@ function gone(sandbox: Sandbox): Promise<unknown> {
 let docker: DockerInMemory;
 
 function runtimeOf(): DockerRuntime {
-  const runtime = new DockerRuntime({
+  const runtime = unstarted();
+  runtime.onModuleInit();
+  return runtime;
+}
+
+function unstarted(): DockerRuntime {
+  return new DockerRuntime({
     dockerHost: 'unix:///nowhere',
     serverId: 'server-1',
     agentImage: AGENT_IMAGE,
     seccompProfile: '{}',
     diskLimit: 'tmpfs',
+    diskOvercommit: false,
     stateDirectory: '/nowhere',
     engineTimeoutMs: 1_000,
   });
-  runtime.onModuleInit();
-  return runtime;
 }
 
 beforeEach(() => {
@@ -247,7 +259,8 @@ describe('DockerRuntime', () => {
 
   it.each([
     [refusal(400, 'invalid CPUs\nmore'), { kind: 'invalid_limits', message: expect.stringMatching(/: invalid CPUs$/) }],
-    [refusal(404), { kind: 'image_unavailable', data: { image: IMAGE } }],
+    [refusal(500, 'mkdir /var/lib/x: no space left on device'), { kind: 'host_disk_full' }],
+    [refusal(400, 'exec: "/codebeaker/agent": stat: no such file'), { kind: 'image_unavailable' }],
     [refusal(500, '/var/lib/docker broke'), { kind: 'sandbox_failed', message: expect.not.stringContaining('/var') }],
     [new Error('a bug'), { kind: 'sandbox_failed' }],
   ])('says in our terms what the engine refused (%#)', async (thrown, expected) => {
@@ -267,13 +280,89 @@ describe('DockerRuntime', () => {
     expect([...docker.containers]).toEqual([]);
   });
 
-  it('leaves no container behind when the agent does not speak our protocol', async () => {
-    docker.onStart = ({ agent }) => {
-      agent.answerHello = (nonce) => ({ nonce, head: { protocol: 2 } });
+  const foreign = ({ agent }: Container): void => {
+    agent.answerHello = (nonce) => ({ nonce, head: { protocol: 2 } });
+  };
+
+  it('writes the agent into its volume again and leaves no container when it does not speak our protocol', async () => {
+    docker.onStart = foreign;
+
+    await expect(runtime.create(SPEC)).rejects.toMatchObject({
+      kind: 'image_unavailable',
+      data: { image: AGENT_IMAGE, build: 'npm run setup' },
+    });
+    expect(docker.copies).toBe(1);
+    expect([...docker.containers]).toEqual([]);
+  });
+
+  it.each([
+    ['speaks another protocol', foreign],
+    ['cannot be started', () => Promise.reject(refusal(400, 'exec "/codebeaker/agent": exec format error'))],
+    ['ends at once', ({ id }: Container) => docker.die(id, '1')],
+  ])('makes the sandbox all the same when the agent in the volume %s', async (_, onStart) => {
+    docker.onStart = (container) => (docker.copies === 0 ? onStart(container) : undefined);
+    const { sandbox } = await created();
+
+    await expect(sandbox.agent.ping()).resolves.toBeUndefined();
+    expect(docker.copies).toBe(1);
+    expect([...docker.containers.keys()]).toEqual([sandbox.id]);
+  });
+
+  it('says of a container that somebody ends while it is made that it was lost, and makes no other', async () => {
+    docker.onStart = async ({ id }) => {
+      docker.tell('kill', id);
+      await docker.die(id, '137');
     };
 
-    await expect(runtime.create(SPEC)).rejects.toMatchObject({ kind: 'sandbox_failed' });
-    expect([...docker.containers]).toEqual([]);
+    await expect(runtime.create(SPEC)).rejects.toMatchObject({
+      kind: 'sandbox_lost',
+      data: { endReason: 'container_lost' },
+    });
+    expect(docker.copies).toBe(0);
+  });
+
+  it('says so at once while a container is paused, and no more when it is not, whatever was told of it', async () => {
+    const { sandbox, container } = await created();
+    container.state = 'paused';
+    docker.tell('pause', sandbox.id);
+    await arrived();
+    await expect(sandbox.ready()).rejects.toMatchObject({ kind: 'sandbox_paused' });
+
+    container.state = 'running';
+    await expect(sandbox.ready()).resolves.toBe(true);
+    expect(docker.attached).toEqual([sandbox.id]);
+  });
+
+  it('does not give a paused sandbox up when its line breaks', async () => {
+    const { sandbox, container } = await created();
+    container.state = 'paused';
+    container.agent.breakLine();
+    await arrived();
+    await expect(sandbox.ready()).rejects.toMatchObject({ kind: 'sandbox_paused' });
+
+    container.state = 'running';
+    await expect(sandbox.ready()).resolves.toBe(true);
+    expect(docker.removed).not.toContain(sandbox.id);
+  });
+
+  it('lets a paused sandbox go on to adopt it', async () => {
+    const { sandbox, container } = await created();
+    container.state = 'paused';
+    await runtime.close();
+    runtime = runtimeOf();
+    const record = (await runtime.list()).find(({ id }) => id === sandbox.id);
+    if (!record) throw new Error('the sandbox is not listed');
+
+    expect(record.running).toBe(true);
+    await expect((await runtime.adopt(record)).agent.ping()).resolves.toBeUndefined();
+  });
+
+  it('tells its listeners when the engine is back', async () => {
+    const other = unstarted();
+    const back = new Promise<void>((resolve) => other.onBack(resolve));
+    other.onModuleInit();
+    await expect(back).resolves.toBeUndefined();
+    await other.close();
   });
 
   it.each([
@@ -319,7 +408,7 @@ describe('DockerRuntime', () => {
 
   it('is not ready while the engine is away, and is again when it is back, with nothing lost', async () => {
     const { sandbox, container } = await created();
-    const away = Object.assign(new Error('away'), { name: 'RuntimeError', kind: 'engine_unavailable' });
+    const away = new RuntimeError('engine_unavailable', 'away');
     docker.onInspect = () => {
       throw away;
     };

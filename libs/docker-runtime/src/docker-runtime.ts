@@ -1,8 +1,9 @@
 import { Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 
+import type { ContainerCreateOptions } from 'dockerode';
+
 import {
-  AgentSilentError,
-  ChannelLostError,
+  AgentError,
   type ImageStatus,
   RuntimeError,
   type Sandbox,
@@ -14,14 +15,13 @@ import {
 import { AgentVolume } from './agent-volume.js';
 import { containerConfig, LABEL_PREFIX, LABEL_SERVER } from './container-config.js';
 import { WorkspaceDisks } from './workspace-disks.js';
-import { DockerSandbox, unreachable } from './docker-sandbox.js';
+import { DockerSandbox } from './docker-sandbox.js';
 import { Engine, statusOf } from './engine.js';
 import { EngineWatch } from './engine-watch.js';
 import { DockerRuntimeOptions } from './options.js';
+import { agentUnusable, imageUnavailable, isAboutAgent, refusal } from './refusals.js';
 
 const DISK_LABEL = 'disk';
-/** The engine answers 400 to wrong settings of ours as well; these are the ones that a client chooses. */
-const ABOUT_LIMITS = /cpu|memory|pids/i;
 
 /** Sandboxes as Docker containers, each with our agent as its main process. */
 @Injectable()
@@ -38,7 +38,13 @@ export class DockerRuntime extends SandboxRuntime implements OnModuleInit {
     this.engine = new Engine(options.dockerHost, options.engineTimeoutMs);
     this.watch = new EngineWatch(this.engine, options.serverId);
     this.agentVolume = new AgentVolume(this.engine, options.agentImage, options.serverId);
-    this.disks = new WorkspaceDisks(options.diskLimit, options.dockerHost, this.engine, options.stateDirectory);
+    this.disks = new WorkspaceDisks(
+      options.diskLimit,
+      options.dockerHost,
+      this.engine,
+      options.stateDirectory,
+      !options.diskOvercommit,
+    );
     this.watch.on('up', () => this.agentVolume.forget());
   }
 
@@ -47,24 +53,49 @@ export class DockerRuntime extends SandboxRuntime implements OnModuleInit {
   }
 
   async create(spec: SandboxSpec): Promise<Sandbox> {
+    const volume = this.agentVolume.edition;
+    try {
+      return await this.make(spec);
+    } catch (error) {
+      if (!(error instanceof AgentBrokenError)) throw this.translate(error);
+      this.logger.warn({ message: 'the agent could not be started; its volume is filled anew', error: error.cause });
+    }
+    try {
+      await this.agentVolume.refill(volume);
+      return await this.make(spec);
+    } catch (error) {
+      const isStillBroken = error instanceof AgentBrokenError && !(error.cause instanceof RuntimeError);
+      throw isStillBroken ? agentUnusable(this.options.agentImage, error.cause) : this.translate(error);
+    }
+  }
+
+  private async make(spec: SandboxSpec): Promise<Sandbox> {
     const [agentVolume, image] = await Promise.all([this.agentVolume.name(), this.requireImage(spec.image)]);
     const disk = await this.disks.make(spec.limits.diskBytes);
     let sandbox: DockerSandbox | undefined;
     try {
       const labelled = { ...spec, labels: { ...spec.labels, [DISK_LABEL]: disk.mount.kind } };
-      const { id } = await this.engine.create(
-        containerConfig(labelled, this.options, { agentVolume, workspace: disk.mount }),
-      );
+      const parts = { agentVolume, workspace: disk.mount };
+      const id = await this.createContainer(spec.image, containerConfig(labelled, this.options, parts));
       sandbox = this.track(id, labelled.labels, image.env);
       await sandbox.connect({ resync: false, start: () => this.engine.start(id) });
       await disk.mounted();
       return sandbox;
     } catch (error) {
+      const isBroken = isAboutAgent(error) || isForeign(error) || sandbox?.diedByItself === true;
       // Everything made so far goes again; the first failure is the one to tell.
       const log = (failure: unknown): void => this.logger.error(failure);
       await sandbox?.destroy().catch(log);
       await disk.discard().catch(log);
-      throw this.translate(error, spec);
+      throw isBroken ? new AgentBrokenError(error) : error;
+    }
+  }
+
+  private async createContainer(image: string, options: ContainerCreateOptions): Promise<string> {
+    try {
+      return (await this.engine.create(options)).id;
+    } catch (error) {
+      throw statusOf(error) === 404 ? imageUnavailable(image, error) : error;
     }
   }
 
@@ -73,13 +104,15 @@ export class DockerRuntime extends SandboxRuntime implements OnModuleInit {
     return containers.map(({ Id, Labels, State, Created }) => ({
       id: Id,
       labels: ownLabels(Labels),
-      running: State === 'running',
+      running: State === 'running' || State === 'paused',
       createdAt: new Date(Created * 1000),
     }));
   }
 
   async adopt(record: SandboxRecord): Promise<Sandbox> {
-    const { Config } = await this.engine.inspect(record.id);
+    const { Config, State } = await this.engine.inspect(record.id);
+    // Whose it is, only its agent can say: who paused it will have to do so again.
+    if (State.Paused) await this.engine.unpause(record.id);
     const sandbox = this.track(record.id, record.labels, parseEnv(Config.Env));
     try {
       await sandbox.connect({ resync: true });
@@ -106,6 +139,10 @@ export class DockerRuntime extends SandboxRuntime implements OnModuleInit {
     return this.engine.version();
   }
 
+  onBack(listener: () => void): void {
+    this.watch.on('up', listener);
+  }
+
   async close(): Promise<void> {
     this.watch.close();
     for (const sandbox of this.sandboxes) sandbox.detach();
@@ -125,43 +162,29 @@ export class DockerRuntime extends SandboxRuntime implements OnModuleInit {
     return { env: parseEnv(image.Config?.Env ?? []) };
   }
 
-  private translate(error: unknown, spec?: SandboxSpec): unknown {
-    if (error instanceof RuntimeError) return error;
-    if (error instanceof ChannelLostError && !(error instanceof AgentSilentError)) return unreachable(error);
-    if (statusOf(error) === 404 && spec) return imageUnavailable(spec.image, error);
-    this.logger.error({ message: 'the engine refused', error });
-    const reason = engineReason(error);
-    if (statusOf(error) === 400 && ABOUT_LIMITS.test(reason)) {
-      return new RuntimeError(
-        'invalid_limits',
-        `The engine does not accept these limits: ${reason}`,
-        {},
-        { cause: error },
-      );
-    }
+  private translate(error: unknown): unknown {
+    const cause = error instanceof AgentBrokenError ? error.cause : error;
+    const known = refusal(cause);
+    if (known) return known;
+    this.logger.error({ message: 'the engine refused', error: cause });
     return new RuntimeError(
       'sandbox_failed',
       'The sandbox could not be started; the log has the reason.',
       {},
-      { cause: error },
+      { cause },
     );
   }
 }
 
-function imageUnavailable(image: string, cause?: unknown): RuntimeError {
-  return new RuntimeError(
-    'image_unavailable',
-    `The image ${image} is not on this engine; build it by: npm run setup`,
-    { image, build: 'npm run setup' },
-    { cause },
-  );
+/** What a container's first moments said against the agent in it. */
+class AgentBrokenError extends Error {
+  constructor(cause: unknown) {
+    super('the agent could not be started', { cause });
+  }
 }
 
-/** The engine's own sentence about a refused value; it names limits, never host paths. */
-function engineReason(error: unknown): string {
-  const json = typeof error === 'object' && error !== null && 'json' in error ? error.json : undefined;
-  if (typeof json !== 'object' || json === null || !('message' in json)) return 'it gave no reason';
-  return String(json.message).split('\n', 1)[0] ?? '';
+function isForeign(error: unknown): boolean {
+  return error instanceof AgentError && error.code === 'protocol_mismatch';
 }
 
 function ownLabels(labels: Record<string, string>): Record<string, string> {

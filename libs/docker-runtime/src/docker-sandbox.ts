@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import {
   AgentChannel,
   AgentClient,
+  AgentError,
   AgentSilentError,
   ChannelLostError,
   type DiskLimitKind,
@@ -15,6 +16,7 @@ import {
 import { AttachTransport } from './attach-transport.js';
 import { type Engine, statusOf } from './engine.js';
 import type { ContainerEvent, EngineWatch } from './engine-watch.js';
+import { lostWhileMade, paused, unreachable } from './refusals.js';
 
 const HELLO_TIMEOUT_MS = 10_000;
 const MAX_STDERR_LOGGED = 4_096;
@@ -51,6 +53,7 @@ export class DockerSandbox implements Sandbox {
   private destroying: Promise<void> | undefined;
   private detached = false;
   private wasKilled = false;
+  private isPaused = false;
   private lastOomAt = Number.NEGATIVE_INFINITY;
   private readonly onEvent = (event: ContainerEvent): void => this.heed(event);
   private readonly onEngineUp = (): void => void this.ready().catch(() => undefined);
@@ -72,12 +75,19 @@ export class DockerSandbox implements Sandbox {
     return this.ending.signal;
   }
 
+  /** Whether it went without anybody having asked the engine for it. */
+  get diedByItself(): boolean {
+    return this.ending.signal.reason === 'container_lost' && !this.wasKilled;
+  }
+
   /**
    * Opens the line to the agent for the first time.
    * @param start makes the container run once it is attached to, so that none of the agent's words can be missed
    */
   async connect(options: Opening): Promise<void> {
-    const opening = this.open(options);
+    const opening = this.open(options).catch(async (error: unknown) => {
+      throw await this.whyNever(error);
+    });
     // As long as this goes on, nobody else may attach: a second hello would end what the first began.
     this.mending = opening.then(() => true).finally(() => (this.mending = undefined));
     this.mending.catch(() => undefined);
@@ -108,6 +118,7 @@ export class DockerSandbox implements Sandbox {
   ready(): Promise<boolean> {
     if (this.ending.signal.aborted) return Promise.resolve(false);
     if (this.detached) return Promise.reject(new ChannelLostError());
+    if (this.isPaused) return this.whilePaused();
     if (this.channel && !this.channel.closed.aborted) return Promise.resolve(true);
     this.mending ??= this.mend().finally(() => (this.mending = undefined));
     return this.mending;
@@ -140,6 +151,24 @@ export class DockerSandbox implements Sandbox {
     await this.engine.remove(this.id);
   }
 
+  /** The first connection failed: perhaps because the container is no more. */
+  private async whyNever(error: unknown): Promise<unknown> {
+    const status = statusOf(error);
+    if (!(error instanceof ChannelLostError) && status !== 404 && status !== 409) return error;
+    const lost = await this.lostReasonIfKnown();
+    if (lost) this.end(lost);
+    const { aborted, reason } = this.ending.signal;
+    return aborted && reason !== 'destroyed' ? lostWhileMade(reason as SandboxLostReason, error) : error;
+  }
+
+  /** What the events say may be old: an engine that was away tells nothing of the meantime. */
+  private async whilePaused(): Promise<boolean> {
+    const lost = await this.lostReason();
+    this.isPaused = false;
+    if (lost) this.end(lost);
+    return this.ready();
+  }
+
   private async mend(): Promise<boolean> {
     let failure: unknown;
     for (const pauseMs of MEND_PAUSES_MS) {
@@ -149,6 +178,8 @@ export class DockerSandbox implements Sandbox {
       if (this.ending.signal.aborted) return false;
       if (lost) {
         this.end(lost);
+        // The engine removes what has ended, unless it was away at that moment. What fails here is done by the clean-up.
+        await this.engine.remove(this.id).catch((error: unknown) => this.logger.warn(error));
         return false;
       }
       failure = await this.open({ resync: true }).then(
@@ -160,22 +191,30 @@ export class DockerSandbox implements Sandbox {
       if (failure instanceof RuntimeError) throw failure;
       if (!(failure instanceof ChannelLostError) || failure instanceof AgentSilentError) break;
     }
-    // A line that breaks at once is what an engine that is going down looks like; no reason to give its sandbox up.
-    if (failure instanceof ChannelLostError && !(failure instanceof AgentSilentError)) throw unreachable(failure);
+    // A line that is refused or breaks at once is what an engine that is going down looks like; no reason to give its
+    // sandbox up. Nor is silence, when it was paused meanwhile.
+    if (!(failure instanceof AgentSilentError || failure instanceof AgentError)) throw unreachable(failure);
+    await this.lostReason();
     this.logger.warn({ message: 'a sandbox runs but its agent does not answer', containerId: this.id });
     this.end('container_lost');
     await this.engine.remove(this.id);
     return false;
   }
 
+  private lostReasonIfKnown(): Promise<SandboxLostReason | undefined> {
+    return this.lostReason().catch(() => undefined);
+  }
+
+  /** @throws RuntimeError sandbox_paused, engine_unavailable */
   private async lostReason(): Promise<SandboxLostReason | undefined> {
     try {
       const { State } = await this.engine.inspect(this.id);
+      if (State.Paused) throw paused();
       if (State.Running) return undefined;
       return State.OOMKilled ? this.deathReason(String(State.ExitCode)) : 'container_lost';
     } catch (error) {
       if (statusOf(error) === 404) return 'container_lost';
-      throw error;
+      throw error instanceof RuntimeError ? error : unreachable(error);
     }
   }
 
@@ -192,7 +231,10 @@ export class DockerSandbox implements Sandbox {
     if (event.id !== this.id) return;
     if (event.action === 'oom') this.lastOomAt = Date.now();
     if (event.action === 'kill') this.wasKilled = true;
+    if (event.action === 'pause') this.isPaused = true;
+    if (event.action === 'unpause') this.isPaused = false;
     if (event.action === 'die') this.end(this.deathReason(event.attributes['exitCode']));
+    if (event.action === 'destroy') this.end('container_lost');
   }
 
   private end(reason: SandboxLostReason | 'destroyed'): void {
@@ -208,10 +250,4 @@ export class DockerSandbox implements Sandbox {
       text: text.slice(0, MAX_STDERR_LOGGED),
     });
   }
-}
-
-/** The engine answers, but its streams do not hold. */
-export function unreachable(cause: unknown): RuntimeError {
-  const message = 'The Docker engine does not keep the connection to the sandbox. Nothing was lost; try again.';
-  return new RuntimeError('engine_unavailable', message, {}, { cause });
 }

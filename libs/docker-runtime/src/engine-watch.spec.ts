@@ -54,7 +54,11 @@ describe('EngineWatch', () => {
     await started();
 
     expect(engine.filters).toEqual([
-      { type: ['container'], label: ['codebeaker=server-1'], event: ['kill', 'die', 'oom', 'destroy'] },
+      {
+        type: ['container'],
+        label: ['codebeaker=server-1'],
+        event: ['kill', 'die', 'oom', 'pause', 'unpause', 'destroy'],
+      },
     ]);
   });
 

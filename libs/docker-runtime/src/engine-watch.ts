@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events';
 
 import { LABEL_SERVER } from './container-config.js';
-import type { Engine } from './engine.js';
+import { destroy, type Engine } from './engine.js';
 
 const FIRST_RETRY_MS = 100;
 const LAST_RETRY_MS = 2_000;
@@ -54,7 +54,7 @@ export class EngineWatch extends EventEmitter<WatchEvents> {
       const stream = await this.engine.events({
         type: ['container'],
         label: [`${LABEL_SERVER}=${this.serverId}`],
-        event: ['kill', 'die', 'oom', 'destroy'],
+        event: ['kill', 'die', 'oom', 'pause', 'unpause', 'destroy'],
       });
       if (this.closed) return destroy(stream);
       this.stream = stream;
@@ -91,8 +91,4 @@ export class EngineWatch extends EventEmitter<WatchEvents> {
       attributes: event.Actor.Attributes ?? {},
     });
   }
-}
-
-function destroy(stream: NodeJS.ReadableStream | undefined): void {
-  if (stream && 'destroy' in stream && typeof stream.destroy === 'function') stream.destroy();
 }

@@ -1,8 +1,12 @@
 import Docker from 'dockerode';
+import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 
 import { RuntimeError } from '#libs/runtime';
 
+import { SharedCalls } from './shared-calls.js';
+
+const KEEP_ALIVE_MS = 15_000;
 const UNREACHABLE = new Set([
   'ECONNREFUSED',
   'ECONNRESET',
@@ -10,7 +14,10 @@ const UNREACHABLE = new Set([
   'EACCES',
   'EPIPE',
   'ETIMEDOUT',
+  'ECONNABORTED',
   'EHOSTUNREACH',
+  'ENETUNREACH',
+  'EAI_AGAIN',
   'ENOTFOUND',
   'ENOTCONN',
   'ABORT_ERR',
@@ -19,6 +26,8 @@ const UNREACHABLE = new Set([
 /** The only place that speaks to dockerode: its calls, bounded in time, with its failures in our terms. */
 export class Engine {
   readonly docker: Docker;
+  private readonly versions = new SharedCalls<Docker.DockerVersion>();
+  private readonly images = new SharedCalls<Docker.ImageInspectInfo>();
 
   constructor(
     dockerHost: string,
@@ -28,7 +37,7 @@ export class Engine {
   }
 
   async version(): Promise<{ engine: string; version: string; apiVersion: string }> {
-    const version = await this.call(() => this.docker.version());
+    const version = await this.call(() => this.versions.call('', () => this.docker.version()));
     return {
       engine: version.Platform?.Name || 'docker',
       version: version.Version,
@@ -50,6 +59,10 @@ export class Engine {
     await this.call((abortSignal) => this.docker.getContainer(id).start({ abortSignal }));
   }
 
+  async unpause(id: string): Promise<void> {
+    await this.call((abortSignal) => this.docker.getContainer(id).unpause({ abortSignal }));
+  }
+
   /** The container's stdin and stdout, hijacked: a raw duplex whose reading side is multiplexed. */
   async attach(id: string): Promise<Duplex> {
     const stream = await this.call((abortSignal) =>
@@ -57,6 +70,7 @@ export class Engine {
         .getContainer(id)
         .attach({ stream: true, stdin: true, stdout: true, stderr: true, hijack: true, abortSignal }),
     );
+    keepAlive(stream);
     return stream as unknown as Duplex;
   }
 
@@ -73,7 +87,7 @@ export class Engine {
   /** Undefined when there is no such image. */
   async image(name: string): Promise<Docker.ImageInspectInfo | undefined> {
     try {
-      return await this.call(() => this.docker.getImage(name).inspect());
+      return await this.call(() => this.images.call(name, () => this.docker.getImage(name).inspect()));
     } catch (error) {
       if (statusOf(error) === 404) return undefined;
       throw error;
@@ -96,9 +110,23 @@ export class Engine {
     }
   }
 
+  /** Copies a file from one container into a directory of another; neither need run, and both must be trusted. */
+  async copy({ from, path, to, into }: { from: string; path: string; to: string; into: string }): Promise<void> {
+    await this.call(async (abortSignal) => {
+      const archive = await this.docker.getContainer(from).getArchive({ path, abortSignal });
+      await this.docker.getContainer(to).putArchive(archive, { path: into, abortSignal });
+    });
+  }
+
   /** The engine's event stream, filtered; it has no time limit. */
   async events(filters: Record<string, string[]>): Promise<NodeJS.ReadableStream> {
-    return this.call(() => this.docker.getEvents({ filters }));
+    return this.call(async (limit) => {
+      const stream = await this.docker.getEvents({ filters });
+      // Nobody waits for it any more.
+      if (limit.aborted) destroy(stream);
+      if ('socket' in stream) keepAlive(stream.socket);
+      return stream;
+    });
   }
 
   private async call<T>(start: (signal: AbortSignal) => Promise<T>): Promise<T> {
@@ -115,6 +143,16 @@ export class Engine {
       clearTimeout(timer);
     }
   }
+}
+
+/** Ends a stream that nobody reads. */
+export function destroy(stream: NodeJS.ReadableStream | undefined): void {
+  if (stream && 'destroy' in stream && typeof stream.destroy === 'function') stream.destroy();
+}
+
+/** Streams that live long must notice that a remote engine's host is gone, though nothing is sent. */
+function keepAlive(stream: unknown): void {
+  if (stream instanceof Socket) stream.setKeepAlive(true, KEEP_ALIVE_MS);
 }
 
 function aborted(signal: AbortSignal): Promise<never> {

@@ -1,5 +1,6 @@
+import { Logger } from '@nestjs/common';
 import { execFile } from 'node:child_process';
-import { access, constants, mkdir, readdir, rm, truncate, writeFile } from 'node:fs/promises';
+import { access, constants, mkdir, readdir, rm, statfs, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
@@ -15,6 +16,7 @@ const ROOT_FLAGS = '0x84000';
 const TEMPLATE_PREFIX = 'template-';
 /** Clients choose sizes: only so many templates are kept, each some hundred KiB. */
 const MAX_TEMPLATES = 16;
+const CANNOT_RESERVE = /not supported/i;
 
 /**
  * Disks as loop-mounted ext4 files: they cost no memory, end at their size, and free themselves. Once the container
@@ -23,19 +25,33 @@ const MAX_TEMPLATES = 16;
  */
 export class LoopDisks {
   private readonly templates = new Map<number, Promise<string>>();
+  private readonly logger = new Logger(LoopDisks.name);
   private made = 0;
 
-  private constructor(private readonly directory: string) {}
+  private constructor(
+    private readonly directory: string,
+    private reserves: boolean,
+  ) {}
 
-  /** @throws Error saying what this host lacks */
-  static async open(directory: string): Promise<LoopDisks> {
+  /**
+   * @param reserves whether a disk takes its whole size from the host's when it is made. Where it does not, and the
+   * host's disk runs full, the kernel drops what programs have written already, tells at most their fsync, and leaves
+   * the file system damaged.
+   * @throws Error saying what this host lacks
+   */
+  static async open(directory: string, reserves: boolean): Promise<LoopDisks> {
     if (process.getuid?.() !== 0) throw new Error('the server does not run as root');
     await access('/dev/loop-control', constants.R_OK | constants.W_OK).catch(() => {
       throw new Error('there is no /dev/loop-control');
     });
-    await Promise.all([tool('mkfs.ext4', ['-V']), tool('losetup', ['--version']), tool('debugfs', ['-V'])]);
-    await mkdir(directory, { recursive: true, mode: 0o700 });
-    const disks = new LoopDisks(directory);
+    await Promise.all([
+      tool('mkfs.ext4', ['-V']),
+      tool('losetup', ['--version']),
+      tool('debugfs', ['-V']),
+      tool('fallocate', ['-V']),
+    ]);
+    const disks = new LoopDisks(directory, reserves);
+    await disks.makeDirectory();
     await disks.sweep();
     return disks;
   }
@@ -45,6 +61,7 @@ export class LoopDisks {
     const file = join(this.directory, `${process.pid}-${++this.made}.ext4`);
     try {
       await tool('cp', ['--sparse=always', '--reflink=auto', template, file]);
+      if (this.reserves) await this.reserve(file, bytes);
       const device = (await tool('losetup', ['--find', '--show', '--direct-io=off', file])).trim();
       const release = async (): Promise<void> => {
         await tool('losetup', ['--detach', device]);
@@ -57,14 +74,30 @@ export class LoopDisks {
     }
   }
 
-  private template(bytes: number): Promise<string> {
-    let template = this.templates.get(bytes);
-    if (!template) {
-      template = this.format(bytes);
-      this.dropOldest();
-      this.templates.set(bytes, template);
-      template.catch(() => this.templates.delete(bytes));
+  private async reserve(file: string, bytes: number): Promise<void> {
+    const { bavail, bsize } = await statfs(this.directory);
+    // Taking what there is to find that it is too little would leave others without for a moment; and what is kept for
+    // root is not for sandboxes.
+    if (bavail * bsize < bytes) throw Object.assign(new Error('the disk has no room for it'), { code: 'ENOSPC' });
+    try {
+      await tool('fallocate', ['--length', String(bytes), file]);
+    } catch (error) {
+      if (!(error instanceof Error) || !CANNOT_RESERVE.test(error.message)) throw error;
+      this.reserves = false;
+      this.logger.warn('the file system of STATE_DIRECTORY cannot reserve space: it must never run full');
     }
+  }
+
+  private async template(bytes: number): Promise<string> {
+    const known = this.templates.get(bytes);
+    if (known && (await exists(await known))) return known;
+    // Nobody has asked yet, or somebody has cleaned up here: the first who finds it so makes it anew.
+    const other = this.templates.get(bytes);
+    if (other && other !== known) return other;
+    const template = this.format(bytes);
+    this.dropOldest();
+    this.templates.set(bytes, template);
+    template.catch(() => this.templates.delete(bytes));
     return template;
   }
 
@@ -77,6 +110,17 @@ export class LoopDisks {
 
   private async format(bytes: number): Promise<string> {
     const file = join(this.directory, `${TEMPLATE_PREFIX}${bytes}`);
+    try {
+      await this.formatAs(file, bytes);
+      return file;
+    } catch (error) {
+      await rm(file, { force: true });
+      throw error;
+    }
+  }
+
+  private async formatAs(file: string, bytes: number): Promise<void> {
+    await this.makeDirectory();
     await writeFile(file, '');
     await truncate(file, bytes);
     const extended = `root_owner=${SANDBOX_UID}:${SANDBOX_UID},lazy_itable_init=1,nodiscard`;
@@ -99,7 +143,10 @@ export class LoopDisks {
     // Newer kernels take up to 2 MiB at once and refuse all of it where less is left. They do so not for files whose
     // data is to be journaled; and without a journal that flag means nothing else.
     await tool('debugfs', ['-w', '-R', `set_inode_field / flags ${ROOT_FLAGS}`, file]);
-    return file;
+  }
+
+  private async makeDirectory(): Promise<void> {
+    await mkdir(this.directory, { recursive: true, mode: 0o700 });
   }
 
   /** What a server that was killed between two steps left here. */
@@ -113,6 +160,13 @@ export class LoopDisks {
     }
     for (const name of await readdir(this.directory)) await rm(join(this.directory, name), { force: true });
   }
+}
+
+function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
 }
 
 async function tool(name: string, args: string[]): Promise<string> {

@@ -12,6 +12,8 @@ export class DockerRuntimeOptions {
   ociRuntime?: string;
   /** `auto` takes the best that this host offers. */
   diskLimit: 'auto' | 'loop-ext4' | 'tmpfs';
+  /** True when loop-mounted disks take space from the host only as they fill. */
+  diskOvercommit: boolean;
   /** A directory of this server alone, for the files of loop-mounted disks. */
   stateDirectory: string;
   /** Limit of any one call to the engine, ms. */

@@ -11,7 +11,7 @@ const REMOTE = 'tcp://engine.example:2375';
 const LOCAL = 'unix:///var/run/docker.sock';
 
 function disks(wanted: 'auto' | 'loop-ext4' | 'tmpfs', dockerHost: string, hostName: () => Promise<string>) {
-  return new WorkspaceDisks(wanted, dockerHost, { hostName } as Engine, tmpdir());
+  return new WorkspaceDisks(wanted, dockerHost, { hostName } as Engine, tmpdir(), true);
 }
 
 const elsewhere = () => Promise.resolve('another-host.example');

@@ -7,6 +7,7 @@ import { RuntimeError } from '#libs/runtime';
 import type { WorkspaceMount } from './container-config.js';
 import type { Engine } from './engine.js';
 import { LoopDisks } from './loop-disks.js';
+import { isFull } from './refusals.js';
 
 /** Where one sandbox's /workspace comes from, and what becomes of it. */
 export interface WorkspaceDisk {
@@ -33,6 +34,7 @@ export class WorkspaceDisks {
     private readonly dockerHost: string,
     private readonly engine: Engine,
     private readonly directory: string,
+    private readonly reserves: boolean,
   ) {}
 
   async make(bytes: number): Promise<WorkspaceDisk> {
@@ -50,10 +52,11 @@ export class WorkspaceDisks {
       // The engine mounts what we make: it must see the same devices, so it must run on the same host.
       const isLocal = this.dockerHost.startsWith('unix://') && (await this.engine.hostName()) === hostname();
       if (!isLocal) throw new Error('the engine is on another host');
-      return await LoopDisks.open(this.directory);
+      return await LoopDisks.open(this.directory, this.reserves);
     } catch (error) {
       if (this.wanted === 'loop-ext4') throw error;
-      if (error instanceof RuntimeError) throw error;
+      // These pass; a host without loop devices stays so.
+      if (error instanceof RuntimeError || isFull(error)) throw error;
       const why = error instanceof Error ? error.message : String(error);
       this.logger.log(
         `/workspace is a tmpfs, whose files count as memory, because loop devices cannot be used: ${why}`,

@@ -19,7 +19,7 @@ export interface ImageStatus {
 export abstract class SandboxRuntime {
   /**
    * Makes and starts a sandbox and greets its agent.
-   * @throws RuntimeError image_unavailable, invalid_limits, sandbox_failed
+   * @throws RuntimeError image_unavailable, invalid_limits, host_disk_full, sandbox_lost, sandbox_failed
    */
   abstract create(spec: SandboxSpec): Promise<Sandbox>;
 
@@ -37,6 +37,9 @@ export abstract class SandboxRuntime {
 
   /** Resolves when the engine answers; rejects with engine_unavailable otherwise. */
   abstract ping(): Promise<{ engine: string; version: string }>;
+
+  /** Calls `listener` whenever the engine answers again after it did not, and once when it first does. */
+  abstract onBack(listener: () => void): void;
 
   /** Ends every connection; sandboxes go on. */
   abstract close(): Promise<void>;

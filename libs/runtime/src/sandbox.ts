@@ -56,7 +56,7 @@ export interface Sandbox {
   /**
    * Waits until the line to the agent is open. Costs nothing when it is; after a break, tells what became of it.
    * @returns false when the sandbox is gone for good
-   * @throws RuntimeError engine_unavailable while the engine does not answer
+   * @throws RuntimeError engine_unavailable while the engine does not answer, sandbox_paused while it stands still
    */
   ready(): Promise<boolean>;
   /** Ends the line to the agent; the sandbox goes on, for whoever adopts it. */

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { findLanguage, type Language } from '#libs/runtime';
 
 import { arrived } from '../../runtime/src/testing/fake-agent.js';
-import { FAKE_IMAGE, FakeRuntime } from '../../runtime/src/testing/fake-runtime.js';
+import { FAKE_IMAGE, FakeEngine, FakeRuntime } from '../../runtime/src/testing/fake-runtime.js';
 import { ClaimKeeper } from './claim-keeper.js';
 import { Session } from './session.js';
 import { readClaim } from './session-claim.js';
@@ -25,7 +25,8 @@ describe('ClaimKeeper', () => {
   });
 
   async function kept(id: string) {
-    const sandbox = await new FakeRuntime().create({ image: FAKE_IMAGE, limits: {} as never, labels: {} });
+    const engine = new FakeEngine();
+    const sandbox = await new FakeRuntime(engine).create({ image: FAKE_IMAGE, limits: {} as never, labels: {} });
     const identity = {
       id,
       language: findLanguage('python') as Language,
@@ -36,7 +37,7 @@ describe('ClaimKeeper', () => {
       hidden: false,
     };
     const session = new Session(identity, sandbox, SESSION_DEFAULTS, (changed) => keeper.note(changed));
-    return { session, agent: sandbox.container.agent };
+    return { session, agent: sandbox.container.agent, engine };
   }
 
   const aSecondLater = async (): Promise<void> => {
@@ -78,6 +79,7 @@ describe('ClaimKeeper', () => {
   it('tells the others when one agent cannot be told', async () => {
     const [broken, fine] = [await kept('s_1'), await kept('s_2')];
     for (const { session } of [broken, fine]) session.begin().end();
+    broken.engine.isAway = true;
     broken.agent.breakLine();
     await aSecondLater();
 

@@ -28,6 +28,11 @@ export class ClaimKeeper {
     this.timer ??= setTimeout(() => void this.flush(), GATHER_MS);
   }
 
+  /** A container that stands still, or an engine that is away, is found out at once instead of by waiting for it. */
+  private async renew(session: Session): Promise<void> {
+    if (await session.sandbox.ready()) await this.claim(session);
+  }
+
   async flush(): Promise<void> {
     clearTimeout(this.timer);
     this.timer = undefined;
@@ -35,7 +40,7 @@ export class ClaimKeeper {
     this.changed.clear();
     await Promise.all(
       sessions.map((session) =>
-        this.claim(session).catch((error: unknown) => {
+        this.renew(session).catch((error: unknown) => {
           this.logger.debug({ message: 'a claim could not be renewed', sessionId: session.id, error });
           // Told with the next change, or by the next clean-up.
           this.changed.add(session);

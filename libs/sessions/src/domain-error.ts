@@ -9,6 +9,8 @@ export type Reason =
   | 'unsupported_language'
   | 'engine_unavailable'
   | 'image_unavailable'
+  | 'host_disk_full'
+  | 'session_paused'
   | 'process_not_found'
   | 'execution_not_found'
   | 'invalid_params'

@@ -74,6 +74,19 @@ describe('Gate', () => {
     expect(begun).toEqual(['a', 'b', 'late']);
   });
 
+  it('sends away who waits, and not who has begun or comes later', async () => {
+    const gate = new Gate(1);
+    const { begun, outcomes, end } = tasks(gate, ['a', 'b', 'c']);
+    gate.refuse(new Error('away'));
+    const later = tasks(gate, ['d']);
+
+    await expect(outcomes[1]).rejects.toThrow('away');
+    await expect(outcomes[2]).rejects.toThrow('away');
+    end('a').resolve('done');
+    await expect(outcomes[0]).resolves.toBe('done');
+    expect([begun, later.begun]).toEqual([['a'], ['d']]);
+  });
+
   it('is as wide as before when everything has run', async () => {
     const gate = new Gate(2);
     const first = tasks(gate, ['a', 'b', 'c', 'd', 'e']);

@@ -1,7 +1,7 @@
 import { Logger } from '@nestjs/common';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
-import { deferred } from '#libs/runtime';
+import { deferred, RuntimeError } from '#libs/runtime';
 
 import { arrived, isPending } from '../../runtime/src/testing/fake-agent.js';
 import { type FakeContainer, FakeEngine, FakeRuntime } from '../../runtime/src/testing/fake-runtime.js';
@@ -200,6 +200,19 @@ describe('creating a session', () => {
     });
     engine.isAway = true;
     await expect(sessions.create({ language: 'go' })).rejects.toMatchObject({ kind: 'engine_unavailable' });
+  });
+
+  it('sends away who waits behind a create that found the engine away', async () => {
+    const { sessions, runtime } = server({ maxConcurrentCreates: 1 });
+    const making = deferred<void>();
+    runtime.onCreate = () => making.promise;
+    const creates = [1, 2, 3].map(() => sessions.create({ language: 'python' }));
+    for (const create of creates) create.catch(() => undefined);
+    await arrived();
+    making.reject(new RuntimeError('engine_unavailable', 'It hangs.'));
+
+    for (const create of creates) await expect(create).rejects.toMatchObject({ kind: 'engine_unavailable' });
+    expect(engine.specs).toHaveLength(1);
   });
 
   it('leaves nothing behind when the caller goes while it is made', async () => {
@@ -596,11 +609,14 @@ describe('a server that starts again', () => {
     const { id } = await server().sessions.create({ language: 'python' });
     engine.isAway = true;
     const after = await restarted();
-    expect((await refusalOf(() => after.sessions.find(id))).reason).toBe('session_not_found');
+    // Nobody can say that there is no such session.
+    expect(() => after.sessions.find(id)).toThrow(expect.objectContaining({ kind: 'engine_unavailable' }));
+    expect(() => after.sessions.all()).toThrow(expect.objectContaining({ kind: 'engine_unavailable' }));
 
-    engine.isAway = false;
-    await after.sessions.cleanUp();
-    expect(after.sessions.find(id).id).toBe(id);
+    after.runtime.comeBack();
+    await vi.waitFor(() => expect(after.sessions.find(id).id).toBe(id));
+    expect(after.sessions.all()).toHaveLength(1);
+    expect((await refusalOf(() => after.sessions.find('s_other'))).reason).toBe('session_not_found');
   });
 
   it('asks for the rest again when the engine goes in the middle, and for none twice', async () => {

@@ -1,7 +1,7 @@
 import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { randomBytes } from 'node:crypto';
 
-import { RuntimeError, type Sandbox, type SandboxRecord, SandboxRuntime } from '#libs/runtime';
+import { RuntimeError, type Sandbox, type SandboxLostReason, type SandboxRecord, SandboxRuntime } from '#libs/runtime';
 
 import { ClaimKeeper } from './claim-keeper.js';
 import { DomainError } from './domain-error.js';
@@ -40,6 +40,8 @@ export class SessionsService implements OnApplicationBootstrap, OnApplicationShu
   private adopting: Promise<void> | undefined;
   private adopted = false;
   private adoptions = 0;
+  /** Why it is not known yet which sessions an earlier server left. */
+  private unseen: RuntimeError | undefined;
 
   constructor(
     private readonly runtime: SandboxRuntime,
@@ -49,8 +51,11 @@ export class SessionsService implements OnApplicationBootstrap, OnApplicationShu
     this.gate = new Gate(options.maxConcurrentCreates);
   }
 
-  /** Takes up what an earlier server left. An engine that is away now is asked again by every clean-up. */
+  /** Takes up what an earlier server left. An engine that is away now is asked again as soon as it is back. */
   async onApplicationBootstrap(): Promise<void> {
+    this.runtime.onBack(() => {
+      if (!this.adopted) this.adopt().catch((error: unknown) => this.logger.warn(error));
+    });
     await this.adopt().catch((error: unknown) =>
       this.logger.warn({ message: 'sessions of an earlier server could not be looked for yet', error }),
     );
@@ -65,7 +70,7 @@ export class SessionsService implements OnApplicationBootstrap, OnApplicationShu
   /**
    * Makes a session.
    * @throws DomainError unsupported_language, quota_exceeded, forbidden, request_cancelled
-   * @throws RuntimeError engine_unavailable, image_unavailable, invalid_limits
+   * @throws RuntimeError engine_unavailable, image_unavailable, invalid_limits, host_disk_full, sandbox_lost
    */
   async create(request: CreateSessionRequest, options: CreateOptions = {}): Promise<Session> {
     const language = requireLanguage(request.language);
@@ -97,19 +102,25 @@ export class SessionsService implements OnApplicationBootstrap, OnApplicationShu
   /**
    * A live session that a client may address.
    * @throws DomainError session_not_found, session_ended
+   * @throws RuntimeError engine_unavailable while nobody can tell whether there is such a session
    */
   find(id: string): Session {
     const session = this.store.get(id);
     if (session && !session.identity.hidden && session.endReason === undefined) return session;
     const endReason = session?.endReason ?? this.store.endReasonOf(id);
     if (endReason === undefined || session?.identity.hidden) {
+      if (this.unseen) throw this.unseen;
       throw new DomainError('session_not_found', 'There is no such session.');
     }
     throw new DomainError('session_ended', `The session has ended: ${endReason}.`, { endReason });
   }
 
-  /** Every session that clients may see, the oldest first. */
+  /**
+   * Every session that clients may see, the oldest first.
+   * @throws RuntimeError engine_unavailable while there may be others, which an earlier server left
+   */
   all(): Session[] {
+    if (this.unseen) throw this.unseen;
     return [...this.store.all()]
       .filter((session) => !session.identity.hidden && session.endReason === undefined)
       .sort((a, b) => a.identity.createdAt.getTime() - b.identity.createdAt.getTime() || (a.id < b.id ? -1 : 1));
@@ -162,12 +173,13 @@ export class SessionsService implements OnApplicationBootstrap, OnApplicationShu
     signal: AbortSignal | undefined,
   ): Promise<Session> {
     const image = config.dockerImage ?? `${identity.language.image}:${this.options.imageTag}`;
-    const sandbox = await this.gate.run(() => {
+    const spec = { image, limits: sandboxLimits(config), labels: { language: identity.language.name } };
+    const sandbox = await this.gate.run(async () => {
       if (signal?.aborted) throw cancelled();
-      return this.runtime.create({
-        image,
-        limits: sandboxLimits(config),
-        labels: { language: identity.language.name },
+      return this.runtime.create(spec).catch((error: unknown) => {
+        // Whoever waits behind would find the same, and each only after the whole limit of a call.
+        if (isEngineAway(error)) this.gate.refuse(error);
+        throw error;
       });
     });
     const session = this.sessionOf(identity, sandbox, config);
@@ -176,9 +188,10 @@ export class SessionsService implements OnApplicationBootstrap, OnApplicationShu
       await this.claims.claim(session);
       if (signal?.aborted) throw cancelled();
     } catch (error) {
+      const reason = (await sandbox.ready().catch(() => true)) ? undefined : lostReason(sandbox);
       session.end('closed');
       await sandbox.destroy();
-      throw error;
+      throw reason === undefined ? error : lostWhileMade(reason);
     }
     this.register(session);
     return session;
@@ -193,7 +206,7 @@ export class SessionsService implements OnApplicationBootstrap, OnApplicationShu
     const { gone } = session.sandbox;
     const lost = (): void => {
       if (session.endReason !== undefined) return;
-      const reason = gone.reason === 'out_of_memory' ? 'out_of_memory' : 'container_lost';
+      const reason = lostReason(session.sandbox);
       session.end(reason);
       this.store.end(session, reason);
       this.logger.warn({ message: 'session lost', sessionId: session.id, endReason: reason });
@@ -204,7 +217,16 @@ export class SessionsService implements OnApplicationBootstrap, OnApplicationShu
 
   /** Only what is older than this server: anything younger is of its own making. */
   private adopt(): Promise<void> {
-    this.adopting ??= this.adoptAll().finally(() => (this.adopting = undefined));
+    this.adopting ??= this.adoptAll()
+      .then(
+        () => (this.unseen = undefined),
+        (error: unknown) => {
+          if (isEngineAway(error)) this.unseen = error;
+          throw error;
+        },
+      )
+      .then(() => undefined)
+      .finally(() => (this.adopting = undefined));
     return this.adopting;
   }
 
@@ -218,7 +240,7 @@ export class SessionsService implements OnApplicationBootstrap, OnApplicationShu
     );
     const failed = outcomes.filter((outcome) => outcome.status === 'rejected');
     for (const { reason } of failed) {
-      if (reason instanceof RuntimeError && reason.kind === 'engine_unavailable') throw reason;
+      if (isEngineAway(reason)) throw reason;
       this.logger.warn({ message: 'a container could not be adopted', error: reason });
     }
     this.adopted = failed.length === 0 || ++this.adoptions >= MAX_ADOPTIONS;
@@ -261,6 +283,20 @@ export class SessionsService implements OnApplicationBootstrap, OnApplicationShu
   private knownSandboxes(): Set<string> {
     return new Set([...this.leaving, ...[...this.store.all()].map((session) => session.sandbox.id)]);
   }
+}
+
+function isEngineAway(error: unknown): error is RuntimeError {
+  return error instanceof RuntimeError && error.kind === 'engine_unavailable';
+}
+
+function lostReason({ gone }: Sandbox): SandboxLostReason {
+  return gone.reason === 'out_of_memory' ? 'out_of_memory' : 'container_lost';
+}
+
+function lostWhileMade(endReason: SandboxLostReason): DomainError {
+  return new DomainError('session_ended', 'The container ended while it was being made; nothing is left of it.', {
+    endReason,
+  });
 }
 
 function cancelled(): DomainError {

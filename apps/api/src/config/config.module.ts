@@ -29,6 +29,7 @@ function dockerRuntimeOptions(config: Config, seccompProfile: string): DockerRun
     seccompProfile,
     ...(config.ociRuntime === undefined ? {} : { ociRuntime: config.ociRuntime }),
     diskLimit: config.diskLimit,
+    diskOvercommit: config.diskOvercommit,
     stateDirectory: join(config.stateDirectory, config.ownServerId),
     engineTimeoutMs: config.engineTimeoutMs,
   };

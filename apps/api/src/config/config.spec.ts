@@ -203,6 +203,7 @@ describe('ConfigModule', () => {
       seccompProfile: '{"seccomp":1}',
       ociRuntime: 'runsc',
       diskLimit: 'auto',
+      diskOvercommit: false,
       stateDirectory: '/state/codebeaker-6000',
       engineTimeoutMs: 30_000,
     });

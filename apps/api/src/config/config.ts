@@ -18,7 +18,7 @@ import { validateCronExpression } from 'cron';
 import { randomBytes } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 
-import { Env, envSettings, list, number } from './env.js';
+import { Env, envSettings, flag, list, number } from './env.js';
 
 const MIB = 1_048_576;
 const MAX_PORT = 65_535;
@@ -114,6 +114,14 @@ export class Config {
   @IsString()
   @IsNotEmpty()
   stateDirectory = '/var/lib/codebeaker';
+
+  @Env(
+    'DISK_OVERCOMMIT',
+    'Whether loop-mounted workspaces take space only as they fill, so that a full host loses what they write: `true` or `false`.',
+    flag,
+  )
+  @IsBoolean()
+  diskOvercommit = false;
 
   @Env('MAX_SESSIONS', 'Live sessions at once.', number)
   @IsInt()
@@ -244,9 +252,7 @@ export class Config {
   @IsIn(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])
   logLevel = 'info';
 
-  @Env('LOG_PRETTY', 'Readable lines instead of JSON: `true` or `false`. Default: in a terminal.', (text) =>
-    text === 'true' ? true : text === 'false' ? false : text,
-  )
+  @Env('LOG_PRETTY', 'Readable lines instead of JSON: `true` or `false`. Default: in a terminal.', flag)
   @IsOptional()
   @IsBoolean()
   logPretty?: boolean;

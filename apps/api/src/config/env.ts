@@ -32,3 +32,6 @@ export const list = (text: string): string[] =>
     .split(',')
     .map((word) => word.trim())
     .filter((word) => word !== '');
+
+/** Any other word stays as it is, which the validation refuses. */
+export const flag = (text: string): boolean | string => (text === 'true' ? true : text === 'false' ? false : text);

@@ -22,6 +22,8 @@ const DOCUMENTED: Record<Reason, number> = {
   image_unavailable: -32009,
   process_not_found: -32010,
   execution_not_found: -32011,
+  host_disk_full: -32012,
+  session_paused: -32013,
   shutting_down: -32000,
 };
 

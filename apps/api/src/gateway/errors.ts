@@ -23,6 +23,8 @@ export const ERRORS: Record<Reason, Answer> = {
   image_unavailable: { code: -32009, logLevel: 'warn' },
   process_not_found: { code: -32010, logLevel: 'none' },
   execution_not_found: { code: -32011, logLevel: 'none' },
+  host_disk_full: { code: -32012, logLevel: 'error' },
+  session_paused: { code: -32013, logLevel: 'log' },
   shutting_down: { code: -32000, logLevel: 'none' },
 };
 
@@ -30,6 +32,10 @@ const RUNTIME_REASONS: Record<RuntimeErrorKind, Reason> = {
   engine_unavailable: 'engine_unavailable',
   image_unavailable: 'image_unavailable',
   invalid_limits: 'invalid_params',
+  host_disk_full: 'host_disk_full',
+  sandbox_paused: 'session_paused',
+  sandbox_lost: 'session_ended',
+  sandbox_silent: 'engine_unavailable',
   sandbox_failed: 'internal_error',
 };
 

@@ -36,6 +36,8 @@ const STATUS: Record<Reason, number> = {
   image_unavailable: 503,
   process_not_found: 404,
   execution_not_found: 404,
+  host_disk_full: 507,
+  session_paused: 409,
   shutting_down: 503,
 };
 

@@ -87,6 +87,7 @@ export class FakeRuntime extends SandboxRuntime {
   readonly adopted: string[] = [];
   isClosed = false;
   private readonly sandboxes = new Set<FakeSandbox>();
+  private readonly backListeners: (() => void)[] = [];
 
   constructor(readonly engine = new FakeEngine()) {
     super();
@@ -136,6 +137,16 @@ export class FakeRuntime extends SandboxRuntime {
   async ping(): Promise<{ engine: string; version: string }> {
     this.engine.requireUp();
     return { engine: 'fake', version: '1' };
+  }
+
+  onBack(listener: () => void): void {
+    this.backListeners.push(listener);
+  }
+
+  /** The engine is there again. */
+  comeBack(): void {
+    this.engine.isAway = false;
+    for (const tell of this.backListeners) tell();
   }
 
   async close(): Promise<void> {
