@@ -7,7 +7,12 @@ export default defineConfig({
     projects: [
       {
         ...shared,
-        test: { name: 'unit', include: ['apps/**/*.spec.ts', 'libs/**/*.spec.ts', 'test/*.spec.ts'] },
+        test: {
+          name: 'unit',
+          include: ['apps/**/*.spec.ts', 'libs/**/*.spec.ts', 'test/*.spec.ts'],
+          // Generous: a machine that is busy with something else is no fault of the code.
+          testTimeout: 60_000,
+        },
       },
       {
         ...shared,

@@ -63,6 +63,7 @@ const TABLE: Record<string, { libs: string[]; packages: string[] }> = {
   runtime: { libs: [], packages: ['@nestjs/common'] },
   'docker-runtime': { libs: ['runtime'], packages: ['@nestjs/common', 'dockerode'] },
   sessions: { libs: ['runtime'], packages: ['@nestjs/common', '@nestjs/schedule', 'cron'] },
+  processes: { libs: ['runtime', 'sessions'], packages: ['@nestjs/common'] },
   commands: {
     libs: ['runtime', 'sessions'],
     packages: ['@nestjs/common', '@nestjs/core', 'class-transformer', 'class-validator'],

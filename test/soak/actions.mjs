@@ -86,6 +86,7 @@ async function background(client, sessionId) {
     sessionId,
     commandName: 'sh',
     args: ['-c', 'for i in 1 2 3 4 5; do echo $i; sleep 0.05; done; exit 7'],
+    attach: false,
   });
   let text = '';
   const off = client.listen((method, params) => {

@@ -4,6 +4,7 @@ import { ScheduleModule } from '@nestjs/schedule';
 import { CommandsModule } from '#libs/commands';
 import { DockerRuntime } from '#libs/docker-runtime';
 import { OpenRpcModule } from '#libs/jsonrpc';
+import { ProcessesModule } from '#libs/processes';
 import { SandboxRuntime } from '#libs/runtime';
 import { SessionsModule } from '#libs/sessions';
 
@@ -18,6 +19,8 @@ import { ServerFacts } from './gateway/server-facts.js';
 import { WsGateway } from './gateway/ws.gateway.js';
 import { HealthModule } from './health/health.module.js';
 import { LanguagesService } from './languages/languages.service.js';
+import { ProcessesGateway } from './processes/processes.gateway.js';
+import { Readers } from './processes/readers.js';
 
 /** The runtime is picked here, and nowhere else. */
 @Module({
@@ -42,10 +45,20 @@ export class AppModule {
         SessionsModule,
         CommandsModule,
         FilesModule,
+        ProcessesModule,
         HealthModule,
         OpenRpcModule.forRoot(openRpcOptions()),
       ],
-      providers: [WsGateway, ExecutionsGateway, ExecutionsService, LanguagesService, ServerFacts, CommandSchemas],
+      providers: [
+        WsGateway,
+        ProcessesGateway,
+        Readers,
+        ExecutionsGateway,
+        ExecutionsService,
+        LanguagesService,
+        ServerFacts,
+        CommandSchemas,
+      ],
     };
   }
 }

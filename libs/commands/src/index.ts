@@ -11,3 +11,5 @@ export { AsGiven, IsArgument, IsEnvironment, IsPath, IsProgramName, IsTimeoutMs,
 export { type LinkedSignal, linkSignals } from './linked-signal.js';
 export { CommandsOptions } from './options.js';
 export type { RunResult } from './run-program.js';
+export { sentence } from './sentence.js';
+export { decodeContent, type Encoding, ENCODINGS } from './types/content.js';

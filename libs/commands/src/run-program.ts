@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { isUtf8 } from 'node:buffer';
 
 import { ChannelLostError, type EndReason, FrameTooLargeError, type LimitName, type ProcessEnd } from '#libs/runtime';
+import { programEnv } from '#libs/sessions';
 
 import { type CommandContext, CommandFailure } from './command-handler.js';
 import type { CommandsOptions } from './options.js';
@@ -67,7 +68,7 @@ export async function runProgram(
         processId,
         args: program.args,
         cwd: program.cwd,
-        env: { ...session.sandbox.baseEnv, ...SANDBOX_ENV, ...session.identity.env, ...program.env },
+        env: programEnv(session, program.env),
         timeoutMs: program.timeoutMs,
         ...(program.cpuTimeMs === undefined ? {} : { cpuTimeMs: program.cpuTimeMs }),
         outputLimitBytes: program.outputLimitBytes ?? options.outputLimitBytes,
@@ -117,9 +118,6 @@ interface Output {
   readonly stdout: KeptOutput;
   readonly stderr: KeptOutput;
 }
-
-/** What every program finds besides its image's own environment. */
-const SANDBOX_ENV = { HOME: '/workspace', USER: 'sandbox', LOGNAME: 'sandbox', TMPDIR: '/tmp' };
 
 /** The first bytes of a stream, up to a limit. */
 class KeptOutput {

@@ -1,5 +1,6 @@
 export { AgentChannel, type AgentTransport } from './agent/agent-channel.js';
 export { AgentClient, type ListOptions, type RunOptions, type WriteFileOptions } from './agent/agent-client.js';
+export type { AgentProcesses, AttachOptions, OutputGap, StartSpec, TerminalSize } from './agent/agent-processes.js';
 export { AgentError, AgentSilentError, ChannelLostError } from './agent/agent-error.js';
 export {
   type AgentInfo,

@@ -12,6 +12,8 @@ export type Reason =
   | 'host_disk_full'
   | 'session_paused'
   | 'process_not_found'
+  | 'process_ended'
+  | 'stdin_closed'
   | 'execution_not_found'
   | 'invalid_params'
   | 'request_cancelled'

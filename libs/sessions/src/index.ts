@@ -5,5 +5,6 @@ export { type Activity, Session, type SessionEndReason, type SessionState } from
 export { type CreateSessionRequest, SESSION_DEFAULTS, type SessionConfig } from './session-config.js';
 export { SessionStore } from './session-store.js';
 export { type SessionView, sessionView } from './session-view.js';
+export { programDirectory, programEnv } from './surroundings.js';
 export { SessionsModule } from './sessions.module.js';
-export { type CreateOptions, SessionsService } from './sessions.service.js';
+export { type AdoptionListener, type CreateOptions, SessionsService } from './sessions.service.js';

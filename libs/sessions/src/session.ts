@@ -66,9 +66,14 @@ export class Session {
 
   /** Marks the beginning of one command; its `end` may be called once. */
   begin(now = new Date()): Activity {
-    this.running++;
     this.executionCount++;
     this.lastActivity = now;
+    return this.hold();
+  }
+
+  /** As begin, for work that was begun and counted before: by an earlier server. */
+  hold(): Activity {
+    this.running++;
     return {
       end: () => {
         this.running--;

@@ -1,7 +1,14 @@
 import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { randomBytes } from 'node:crypto';
 
-import { RuntimeError, type Sandbox, type SandboxLostReason, type SandboxRecord, SandboxRuntime } from '#libs/runtime';
+import {
+  type ProcessInfo,
+  RuntimeError,
+  type Sandbox,
+  type SandboxLostReason,
+  type SandboxRecord,
+  SandboxRuntime,
+} from '#libs/runtime';
 
 import { ClaimKeeper } from './claim-keeper.js';
 import { DomainError } from './domain-error.js';
@@ -9,7 +16,7 @@ import { Gate } from './gate.js';
 import { completeConfig, requireClaimable, requireLanguage, requireWithin, sandboxLimits } from './limits.js';
 import { SessionsOptions } from './options.js';
 import { Session, type SessionEndReason } from './session.js';
-import { type ReadClaim, readClaim } from './session-claim.js';
+import { readClaim } from './session-claim.js';
 import type { CreateSessionRequest, SessionConfig } from './session-config.js';
 import { SessionStore } from './session-store.js';
 
@@ -19,6 +26,9 @@ const DRAIN_MS = 3_000;
 const MAX_ADOPTIONS = 3;
 /** A container younger than this may be one that is just being made. */
 const ORPHAN_AGE_MS = 60_000;
+
+/** Told of each session that is taken up again, with the processes that are in it. */
+export type AdoptionListener = (session: Session, processes: readonly ProcessInfo[]) => void;
 
 export interface CreateOptions {
   /** For a sandbox that no client may address; default false. */
@@ -37,6 +47,7 @@ export class SessionsService implements OnApplicationBootstrap, OnApplicationShu
   private readonly startedAt = new Date();
   /** Sandboxes on their way out: no longer a session's, and not orphans either. */
   private readonly leaving = new Set<string>();
+  private readonly adoptionListeners: AdoptionListener[] = [];
   private adopting: Promise<void> | undefined;
   private adopted = false;
   private adoptions = 0;
@@ -49,6 +60,11 @@ export class SessionsService implements OnApplicationBootstrap, OnApplicationShu
     private readonly options: SessionsOptions,
   ) {
     this.gate = new Gate(options.maxConcurrentCreates);
+  }
+
+  /** To be called before the application starts, for as long as it lives. */
+  onAdoption(listener: AdoptionListener): void {
+    this.adoptionListeners.push(listener);
   }
 
   /** Takes up what an earlier server left. An engine that is away now is asked again as soon as it is back. */
@@ -249,20 +265,22 @@ export class SessionsService implements OnApplicationBootstrap, OnApplicationShu
   private async adoptOne(record: SandboxRecord): Promise<void> {
     if (!record.running) return this.runtime.remove(record.id);
     const sandbox = await this.runtime.adopt(record);
-    const claim = await this.readClaimOf(sandbox);
+    const { claim, processes } = await this.ask(sandbox);
     // Nobody's sandbox: its server died before the hand-over, or with the run that it was for.
     if (!claim || claim.identity.hidden) return sandbox.destroy();
     const session = this.sessionOf(claim.identity, sandbox, claim.config);
     session.lastActivity = claim.lastActivity;
     session.executionCount = claim.executionCount;
     this.register(session);
+    for (const tell of this.adoptionListeners) tell(session, processes);
     this.logger.log({ message: 'session adopted', sessionId: session.id });
   }
 
   /** A sandbox that cannot be asked is let go again: the next try must find it free. */
-  private async readClaimOf(sandbox: Sandbox): Promise<ReadClaim | undefined> {
+  private async ask(sandbox: Sandbox) {
     try {
-      return readClaim((await sandbox.agent.info()).claim);
+      const { claim, processes } = await sandbox.agent.info();
+      return { claim: readClaim(claim), processes };
     } catch (error) {
       sandbox.detach();
       throw error;

@@ -21,6 +21,8 @@ const DOCUMENTED: Record<Reason, number> = {
   engine_unavailable: -32008,
   image_unavailable: -32009,
   process_not_found: -32010,
+  process_ended: -32014,
+  stdin_closed: -32015,
   execution_not_found: -32011,
   host_disk_full: -32012,
   session_paused: -32013,

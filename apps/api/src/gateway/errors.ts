@@ -22,6 +22,8 @@ export const ERRORS: Record<Reason, Answer> = {
   engine_unavailable: { code: -32008, logLevel: 'warn' },
   image_unavailable: { code: -32009, logLevel: 'warn' },
   process_not_found: { code: -32010, logLevel: 'none' },
+  process_ended: { code: -32014, logLevel: 'none' },
+  stdin_closed: { code: -32015, logLevel: 'none' },
   execution_not_found: { code: -32011, logLevel: 'none' },
   host_disk_full: { code: -32012, logLevel: 'error' },
   session_paused: { code: -32013, logLevel: 'log' },

@@ -174,7 +174,7 @@ describe('params', () => {
   });
 
   it('have the defaults of API.md', () => {
-    expect(plainToInstance(ExecuteParams, {})).toEqual({ stream: false });
+    expect(plainToInstance(ExecuteParams, {})).toEqual({ stream: false, detach: false });
     expect(plainToInstance(ListSessionsParams, {})).toEqual({ limit: 100 });
     expect(plainToInstance(RunExecutionParams, {})).toEqual({ args: [], files: [], timeout: 30, async: false });
   });

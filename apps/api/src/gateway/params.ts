@@ -142,6 +142,11 @@ export class ExecuteParams extends SessionIdParams {
   @IsBoolean()
   stream = false;
 
+  /** Lets the command run to its own end when the socket is lost; nobody is then told of its result. */
+  @IsOptional()
+  @IsBoolean()
+  detach = false;
+
   @IsTimeoutMs()
   timeoutMs?: number;
 }

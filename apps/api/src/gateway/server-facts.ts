@@ -16,7 +16,14 @@ export class ServerFacts {
     return {
       protocolVersion: PROTOCOL_VERSION,
       serverInfo: { name: SERVER_NAME, version: SERVER_VERSION },
-      capabilities: { streaming: true, cancellation: true, batches: true, executions: true, discover: true },
+      capabilities: {
+        streaming: true,
+        cancellation: true,
+        batches: true,
+        executions: true,
+        processes: true,
+        discover: true,
+      },
       limits: {
         maxSessions: config.maxSessions,
         maxMemoryMB: config.maxMemoryMB,

@@ -3,6 +3,7 @@ import { CommandsService, type ExecuteOptions } from '#libs/commands';
 import { SessionsService, type SessionView, sessionView } from '#libs/sessions';
 
 import { LanguagesService } from '../languages/languages.service.js';
+import { unlessDisconnected } from './detached.js';
 import { outputNotifier } from './output.js';
 import {
   CreateSessionParams,
@@ -45,9 +46,9 @@ export class WsGateway {
   execute(@RpcParams() params: ExecuteParams, @RpcContext() call: RpcCall) {
     const session = this.sessions.find(params.sessionId);
     const options: ExecuteOptions = {
-      signal: call.signal,
+      signal: params.detach ? unlessDisconnected(call.signal) : call.signal,
       ...(params.timeoutMs === undefined ? {} : { timeoutMs: params.timeoutMs }),
-      ...(params.stream ? { onOutput: outputNotifier(call, session.id) } : {}),
+      ...(params.stream ? { onOutput: outputNotifier(call, session.id, params.detach) } : {}),
     };
     return this.commands.execute(session, params.command, options);
   }

@@ -35,6 +35,8 @@ const STATUS: Record<Reason, number> = {
   engine_unavailable: 503,
   image_unavailable: 503,
   process_not_found: 404,
+  process_ended: 409,
+  stdin_closed: 409,
   execution_not_found: 404,
   host_disk_full: 507,
   session_paused: 409,

@@ -1,5 +1,7 @@
 import { IsOptional } from 'class-validator';
 
+import { programDirectory } from '#libs/sessions';
+
 import { type Command, type CommandContext, CommandHandler } from '../command-handler.js';
 import { IsEnvironment, IsPath, IsProgramName } from '../fields.js';
 import { CommandsOptions } from '../options.js';
@@ -36,7 +38,7 @@ export class ExecuteShellCommand implements Command<ExecuteShellParams> {
     const { commandName, args, workingDirectory, env, stdin } = params;
     const program = {
       args: [commandName, ...args],
-      cwd: workingDirectory.startsWith('/') ? workingDirectory : `${WORKSPACE}/${workingDirectory}`,
+      cwd: programDirectory(workingDirectory),
       timeoutMs: context.timeoutMs,
       ...(env ? { env } : {}),
       ...(stdin === undefined ? {} : { stdin }),

@@ -1,12 +1,13 @@
 import type { AgentChannel } from './agent-channel.js';
 import { AgentError } from './agent-error.js';
+import { AgentProcesses } from './agent-processes.js';
 import type { AgentInfo, FileEntry, OutputChunk, ProcessEnd, ProcessSpec } from './agent-types.js';
 import type { Exchange, ExchangeOptions, ExchangeResponse } from './exchange.js';
 import { FileTransfers } from './file-transfers.js';
 import { MAX_DATA_BYTES } from './frames.js';
+import { toChunk } from './output-chunk.js';
 import { type CallOptions, settle } from './settle.js';
 
-const OUTPUT_HEAD_BYTES = 17;
 const NEWLINE = 0x0a;
 
 export interface RunOptions {
@@ -38,9 +39,12 @@ export interface ListOptions {
 export class AgentClient {
   /** Files of any size, as streams. */
   readonly transfers: FileTransfers;
+  /** Background processes. */
+  readonly processes: AgentProcesses;
 
   constructor(private readonly channel: () => AgentChannel) {
     this.transfers = new FileTransfers(channel);
+    this.processes = new AgentProcesses(channel);
   }
 
   async ping(): Promise<void> {
@@ -180,16 +184,6 @@ export class AgentClient {
 async function feed(exchange: Exchange, bytes: Buffer): Promise<void> {
   await exchange.write(bytes);
   exchange.end();
-}
-
-function toChunk(head: Buffer, data: Buffer): OutputChunk {
-  if (head.length < OUTPUT_HEAD_BYTES) throw new AgentError('internal', 'the agent sent output without its head');
-  return {
-    stream: head[0] === 2 ? 'stderr' : 'stdout',
-    seq: Number(head.readBigUInt64LE(1)),
-    offset: Number(head.readBigUInt64LE(9)),
-    data,
-  };
 }
 
 /** Splits a byte stream at newlines without ever cutting a character. */

@@ -1,0 +1,5 @@
+export { BackgroundProcess } from './background-process.js';
+export { ProcessReader, type ProcessSink } from './process-reader.js';
+export { ProcessesModule } from './processes.module.js';
+export { type ProcessSpan, ProcessesService, type StartRequest } from './processes.service.js';
+export { invalid } from './refusals.js';

@@ -1,0 +1,77 @@
+import { AgentError, type OutputChunk, type OutputGap, type ProcessEnd } from '#libs/runtime';
+
+import type { BackgroundProcess } from './background-process.js';
+import { overAnyLine } from './over-any-line.js';
+
+/** Where a reader's output goes. */
+export interface ProcessSink {
+  /** @param droppedBytes what is missing before the chunk, 0 for nothing. A promise holds up this reader alone. */
+  output(chunk: OutputChunk, droppedBytes: number): void | Promise<void>;
+  /** The last word. @param droppedBytes what is missing at the end of the output. */
+  exited(end: ProcessEnd, droppedBytes: number): void;
+  /** Nothing more can be told of the process, for a reason of the agent's. The last word. */
+  failed(error: Error): void;
+}
+
+/** One reader of one process. It has an exchange of its own, so that only it waits for a slow client. */
+export class ProcessReader {
+  private readonly stopping = new AbortController();
+  private gaps: OutputGap[] = [];
+
+  constructor(
+    private readonly process: BackgroundProcess,
+    /** The next chunk that is due. */
+    private nextSeq: number,
+    private readonly sink: ProcessSink,
+    private readonly onDone: () => void,
+  ) {}
+
+  /** Reads to the end, over every line that the sandbox gets meanwhile. To be called once; never rejects. */
+  async run(): Promise<void> {
+    const { process } = this;
+    try {
+      if (this.stopping.signal.aborted) return;
+      // A program that could not be started has nothing that the agent could tell of.
+      const unstarted = process.end?.endReason === 'spawn_failed' ? process.end : undefined;
+      const { sandbox } = process.session;
+      const end = unstarted ?? (await overAnyLine(sandbox, this.stopping.signal, () => this.attach()));
+      if (this.stopping.signal.aborted) return;
+      this.sink.exited(end ?? process.end ?? process.unseenEnd(), this.takeGaps(Number.POSITIVE_INFINITY));
+    } catch (error) {
+      if (!this.stopping.signal.aborted) this.sink.failed(error instanceof Error ? error : new Error(String(error)));
+    } finally {
+      this.onDone();
+    }
+  }
+
+  /** Detaches; the sink hears no more from now on. */
+  stop(): void {
+    this.stopping.abort();
+  }
+
+  private attach(): Promise<ProcessEnd> {
+    // A gap before what had not been delivered will be told again.
+    this.gaps = [];
+    const { session, id } = this.process;
+    return session.sandbox.agent.processes.attach(id, this.nextSeq, {
+      signal: this.stopping.signal,
+      onGap: (gap) => this.gaps.push(gap),
+      onOutput: (chunk) => this.take(chunk),
+    });
+  }
+
+  private take(chunk: OutputChunk): void | Promise<void> {
+    if (this.stopping.signal.aborted) return undefined;
+    if (chunk.seq < this.nextSeq) throw new AgentError('internal', 'the agent sent output twice');
+    this.nextSeq = chunk.seq + 1;
+    this.process.see(chunk);
+    return this.sink.output(chunk, this.takeGaps(chunk.seq));
+  }
+
+  /** Gaps are told at once and chunks wait for the client: each gap belongs before the chunk that it names. */
+  private takeGaps(seq: number): number {
+    const due = this.gaps.filter(({ nextSeq }) => nextSeq <= seq);
+    this.gaps = this.gaps.filter(({ nextSeq }) => nextSeq > seq);
+    return due.reduce((sum, { droppedBytes }) => sum + droppedBytes, 0);
+  }
+}

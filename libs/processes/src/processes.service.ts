@@ -1,0 +1,260 @@
+import { Injectable, Logger } from '@nestjs/common';
+import { randomBytes } from 'node:crypto';
+
+import {
+  AgentError,
+  FrameTooLargeError,
+  type ProcessEnd,
+  type ProcessInfo,
+  type StartSpec,
+  type TerminalSize,
+} from '#libs/runtime';
+import {
+  type Activity,
+  DomainError,
+  programDirectory,
+  programEnv,
+  type Session,
+  SessionsService,
+} from '#libs/sessions';
+
+import { BackgroundProcess } from './background-process.js';
+import { overAnyLine } from './over-any-line.js';
+import { ProcessIndex } from './process-index.js';
+import { ProcessReader, type ProcessSink } from './process-reader.js';
+import { invalid, processNotFound, quotaExceeded, refusalOf } from './refusals.js';
+
+/** Each takes an exchange with the agent, which has 256 for everything. */
+const MAX_RUNNING = 64;
+const MAX_READERS = 96;
+
+export interface Terminal extends TerminalSize {
+  /** TERM; by default `xterm-256color`. */
+  readonly term?: string;
+}
+
+export interface StartRequest {
+  readonly args: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  readonly workingDirectory?: string;
+  readonly stdin: 'open' | 'closed';
+  readonly pty?: Terminal;
+  readonly timeoutMs?: number;
+  readonly cpuTimeMs?: number;
+  readonly outputLimitBytes?: number;
+}
+
+/** What is kept of a process's output, and whether more may come. */
+export type ProcessSpan = Pick<ProcessInfo, 'state' | 'firstSeq' | 'nextSeq'>;
+
+/**
+ * Background processes: started, found again after a restart, spoken to, and ended with their session. Every call
+ * rejects with DomainError as API.md names it, and with RuntimeError engine_unavailable while the engine is away.
+ */
+@Injectable()
+export class ProcessesService {
+  private readonly logger = new Logger(ProcessesService.name);
+  private readonly index = new ProcessIndex();
+  private readonly readers = new WeakMap<Session, number>();
+
+  constructor(sessions: SessionsService) {
+    sessions.onAdoption((session, processes) => this.adopt(session, processes));
+  }
+
+  /**
+   * Starts a process. One that cannot be started has ended by `spawn_failed`, as any other end.
+   * @throws DomainError session_ended, quota_exceeded, invalid_params
+   */
+  async start(session: Session, request: StartRequest): Promise<BackgroundProcess> {
+    if (this.index.runningIn(session) >= MAX_RUNNING) {
+      throw quotaExceeded('processes', MAX_RUNNING, `${MAX_RUNNING} background processes run in the session already.`);
+    }
+    const { env, workingDirectory, pty, ...rest } = request;
+    const spec: StartSpec = {
+      ...rest,
+      ...(pty ? { pty: { cols: pty.cols, rows: pty.rows } } : {}),
+      processId: `p_${randomBytes(12).toString('base64url')}`,
+      env: programEnv(session, { ...(pty ? terminalEnv(pty) : {}), ...env }),
+      cwd: programDirectory(workingDirectory),
+    };
+    const process = this.track(session, session.begin(), {
+      processId: spec.processId,
+      args: spec.args,
+      pty: spec.pty !== undefined,
+      startedAt: new Date(),
+    });
+    try {
+      const started = await overAnyLine(session.sandbox, session.ended, () => startOnce(session, spec));
+      if (started === undefined) process.finish(process.unseenEnd());
+    } catch (error) {
+      const failure = spawnFailure(error);
+      process.finish({ ...process.unseenEnd(), endReason: 'spawn_failed', ...failure });
+      if (failure) return process;
+      this.index.remove(process);
+      throw startRefusal(session, error);
+    }
+    if (session.endReason !== undefined && process.end) throw sessionEnded(session);
+    this.follow(process);
+    return process;
+  }
+
+  /** @throws DomainError process_not_found */
+  find(processId: string): BackgroundProcess {
+    const process = this.index.get(processId);
+    if (!process) throw processNotFound();
+    return process;
+  }
+
+  /** Every background process that the session's agent still knows, the oldest first. */
+  async list(session: Session): Promise<ProcessInfo[]> {
+    await this.requireReady(session);
+    const { processes } = await session.sandbox.agent.info();
+    return processes.filter(({ kind }) => kind === 'start');
+  }
+
+  /** Where its output begins and ends just now. */
+  async span(process: BackgroundProcess): Promise<ProcessSpan> {
+    if (process.end?.endReason === 'spawn_failed') return { state: 'ended', firstSeq: 0, nextSeq: 0 };
+    const info = (await this.list(process.session)).find(({ processId }) => processId === process.id);
+    if (!info) throw processNotFound();
+    return { state: info.state, firstSeq: info.firstSeq, nextSeq: info.nextSeq };
+  }
+
+  /**
+   * A reader from `fromSeq` on; its `run` begins.
+   * @throws DomainError quota_exceeded
+   */
+  attach(process: BackgroundProcess, fromSeq: number, sink: ProcessSink): ProcessReader {
+    const { session } = process;
+    const readers = this.readers.get(session) ?? 0;
+    if (readers >= MAX_READERS) {
+      throw quotaExceeded('readers', MAX_READERS, `${MAX_READERS} readers are attached in the session already.`);
+    }
+    this.readers.set(session, readers + 1);
+    return new ProcessReader(process, fromSeq, sink, () =>
+      this.readers.set(session, (this.readers.get(session) ?? 1) - 1),
+    );
+  }
+
+  /** Resolves when its stdin has taken all of it. */
+  async write(process: BackgroundProcess, data: Buffer, signal: AbortSignal): Promise<{ bytes: number }> {
+    return this.ask(process, ({ processes }) => processes.write(process.id, data, { signal }));
+  }
+
+  async closeStdin(process: BackgroundProcess, signal: AbortSignal): Promise<void> {
+    await this.ask(process, ({ processes }) => processes.write(process.id, Buffer.alloc(0), { close: true, signal }));
+  }
+
+  async resize(process: BackgroundProcess, size: TerminalSize): Promise<void> {
+    await this.ask(process, ({ processes }) => processes.resize(process.id, size));
+  }
+
+  async signal(process: BackgroundProcess, signal: string, target: 'group' | 'leader'): Promise<void> {
+    await this.ask(process, ({ processes }) => processes.signal(process.id, signal, target));
+  }
+
+  /** Kills it and everything that it started; resolves when nothing of it is left. */
+  async kill(process: BackgroundProcess): Promise<{ killed: number }> {
+    if (process.end) return { killed: 0 };
+    return this.ask(process, (agent) => agent.kill(process.id));
+  }
+
+  private async ask<T>(process: BackgroundProcess, call: (agent: Session['sandbox']['agent']) => Promise<T>) {
+    if (process.end) throw new DomainError('process_ended', 'The process has ended.');
+    await this.requireReady(process.session);
+    try {
+      return await call(process.session.sandbox.agent);
+    } catch (error) {
+      throw refusalOf(error);
+    }
+  }
+
+  private async requireReady(session: Session): Promise<void> {
+    if (!(await session.sandbox.ready())) throw sessionEnded(session);
+  }
+
+  private track(
+    session: Session,
+    activity: Activity | undefined,
+    facts: BackgroundProcess['facts'],
+  ): BackgroundProcess {
+    const process = new BackgroundProcess(session, facts, (expired) => this.index.remove(expired));
+    if (activity) process.holdBy(activity);
+    this.index.add(process);
+    return process;
+  }
+
+  private adopt(session: Session, processes: readonly ProcessInfo[]): void {
+    for (const { kind, processId, args, pty, startedAt, end } of processes) {
+      if (kind !== 'start') continue;
+      const facts = { processId, args, pty, startedAt: new Date(startedAt) };
+      const process = this.track(session, end ? undefined : session.hold(), facts);
+      if (end) process.finish(end);
+      else this.follow(process);
+    }
+  }
+
+  /** Learns of its end, over every line that the sandbox gets; kills it when its session ends. */
+  private follow(process: BackgroundProcess): void {
+    const { session } = process;
+    const kill = (): void => {
+      session.sandbox.agent.kill(process.id).catch((error: unknown) => {
+        this.logger.debug({
+          message: 'a process was not killed before its sandbox went',
+          processId: process.id,
+          error,
+        });
+      });
+    };
+    if (session.ended.aborted) kill();
+    else session.ended.addEventListener('abort', kill, { once: true });
+    overAnyLine(session.sandbox, undefined, () => session.sandbox.agent.processes.wait(process.id))
+      .then((end: ProcessEnd | undefined) => process.finish(end ?? process.unseenEnd()))
+      .catch((error: unknown) => {
+        // The server lets go of its sandboxes, or the agent forgot it while the engine was away.
+        this.logger.debug({ message: 'the end of a process is not known', processId: process.id, error });
+        if (error instanceof AgentError) process.vanish(processNotFound());
+      })
+      .finally(() => session.ended.removeEventListener('abort', kill));
+  }
+}
+
+function terminalEnv({ term = 'xterm-256color' }: Terminal): Record<string, string> {
+  return { TERM: term, LANG: 'C.UTF-8' };
+}
+
+/** A start whose answer was lost with its line has happened or not: the id that we chose tells. */
+async function startOnce(session: Session, spec: StartSpec): Promise<true> {
+  try {
+    await session.sandbox.agent.processes.start(spec);
+  } catch (error) {
+    if (!(error instanceof AgentError) || error.code !== 'process_exists') throw error;
+  }
+  return true;
+}
+
+function spawnFailure(error: unknown): Pick<ProcessEnd, 'kind' | 'errno' | 'message'> | undefined {
+  if (error instanceof FrameTooLargeError) {
+    return { kind: 'args_too_long', message: 'the arguments and the environment are too long together' };
+  }
+  if (!(error instanceof AgentError) || error.code !== 'spawn_failed') return undefined;
+  const { kind, errno } = error.details;
+  return {
+    message: error.message,
+    ...(typeof kind === 'string' ? { kind } : {}),
+    ...(typeof errno === 'string' ? { errno } : {}),
+  };
+}
+
+function startRefusal(session: Session, error: unknown): unknown {
+  if (error instanceof AgentError && error.code === 'too_many_processes') {
+    return quotaExceeded('processes', 200, 'Too many programs run in the session already.');
+  }
+  if (error instanceof AgentError && error.code === 'bad_request') return invalid('pty', error.message);
+  return session.endReason === undefined ? refusalOf(error) : sessionEnded(session);
+}
+
+function sessionEnded(session: Session): DomainError {
+  const endReason = session.endReason ?? 'container_lost';
+  return new DomainError('session_ended', `The session has ended: ${endReason}.`, { endReason });
+}

@@ -1,0 +1,111 @@
+import type { AgentChannel } from './agent-channel.js';
+import type { OutputChunk, ProcessEnd, ProcessSpec } from './agent-types.js';
+import type { Exchange, ExchangeOptions } from './exchange.js';
+import { MAX_DATA_BYTES } from './frames.js';
+import { toChunk } from './output-chunk.js';
+import { settle } from './settle.js';
+
+/** A terminal's size, in characters. */
+export interface TerminalSize {
+  readonly cols: number;
+  readonly rows: number;
+}
+
+export interface StartSpec extends Omit<ProcessSpec, 'forwardBytes'> {
+  readonly stdin: 'open' | 'closed';
+  readonly pty?: TerminalSize;
+}
+
+/** Output that a reader missed because the ring had dropped it. */
+export interface OutputGap {
+  readonly droppedBytes: number;
+  /** The first chunk that is still there. */
+  readonly nextSeq: number;
+}
+
+export interface AttachOptions {
+  /** Takes output as it comes; a promise holds this reader up, and nobody else. */
+  readonly onOutput: (chunk: OutputChunk) => void | Promise<void>;
+  /** Told as soon as it is known: chunks before the gap may still wait for the reader. */
+  readonly onGap: (gap: OutputGap) => void;
+  /** Aborting it only detaches; the call then rejects with AgentError `cancelled`. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * The agent's verbs for processes that outlive their request and the line to the server. Errors are those of AgentClient;
+ * `attach`, `wait` and `write` last as long as the process wants.
+ */
+export class AgentProcesses {
+  constructor(private readonly channel: () => AgentChannel) {}
+
+  /** Resolves once the program runs; AgentError `spawn_failed` has `kind` in its details. */
+  async start(spec: StartSpec): Promise<{ pid: number }> {
+    const { head } = await settle(this.open('start', spec), {});
+    return { pid: Number(head['pid']) };
+  }
+
+  /** Reads output from `fromSeq` on, live, to the end of the process. */
+  async attach(processId: string, fromSeq: number, { onOutput, onGap, signal }: AttachOptions): Promise<ProcessEnd> {
+    const exchange = this.open(
+      'attach',
+      { processId, fromSeq },
+      {
+        onData: (payload, head) => onOutput(toChunk(head, payload)),
+        onEvent: ({ event, droppedBytes, nextSeq }) => {
+          if (event === 'gap') onGap({ droppedBytes: Number(droppedBytes), nextSeq: Number(nextSeq) });
+        },
+      },
+    );
+    const { head } = await answered(exchange, signal);
+    return head as unknown as ProcessEnd;
+  }
+
+  /** How the process ended, when it has. */
+  async wait(processId: string, signal?: AbortSignal): Promise<ProcessEnd> {
+    const { head } = await answered(this.open('wait', { processId }), signal);
+    return head as unknown as ProcessEnd;
+  }
+
+  /** Resolves when the program's stdin has taken all of it. Writes keep the order of the calls. */
+  async write(
+    processId: string,
+    data: Buffer,
+    options: { readonly close?: boolean; readonly signal?: AbortSignal } = {},
+  ): Promise<{ bytes: number }> {
+    const payload = data.subarray(0, MAX_DATA_BYTES);
+    const rest = data.subarray(payload.length);
+    const exchange = this.open(
+      'write',
+      { processId, close: options.close ?? false },
+      { payload, end: rest.length === 0 },
+    );
+    if (rest.length > 0) void exchange.write(rest).then(() => exchange.end());
+    const { head } = await answered(exchange, options.signal);
+    return { bytes: Number(head['bytes']) };
+  }
+
+  async resize(processId: string, { cols, rows }: TerminalSize): Promise<void> {
+    await settle(this.open('resize', { processId, cols, rows }), {});
+  }
+
+  async signal(processId: string, signal: string, target: 'group' | 'leader'): Promise<void> {
+    await settle(this.open('signal', { processId, signal, target }), {});
+  }
+
+  private open(method: string, params: object, options: ExchangeOptions = {}): Exchange {
+    return this.channel().exchange(method, params, options);
+  }
+}
+
+/** The response of an exchange that may last for hours: only the line's end or the caller's wish ends it sooner. */
+async function answered(exchange: Exchange, signal: AbortSignal | undefined) {
+  const onAbort = (): void => exchange.cancel('cancelled');
+  if (signal?.aborted) onAbort();
+  signal?.addEventListener('abort', onAbort, { once: true });
+  try {
+    return await exchange.response;
+  } finally {
+    signal?.removeEventListener('abort', onAbort);
+  }
+}
