@@ -30,6 +30,16 @@ func setWindowSize(fd int, size windowSize) error {
 	return ioctl(fd, syscall.TIOCSWINSZ, unsafe.Pointer(&cells))
 }
 
+// setUTF8 makes the terminal erase whole characters, not single bytes of them.
+func setUTF8(fd int) error {
+	var settings syscall.Termios
+	if err := ioctl(fd, syscall.TCGETS, unsafe.Pointer(&settings)); err != nil {
+		return err
+	}
+	settings.Iflag |= syscall.IUTF8
+	return ioctl(fd, syscall.TCSETS, unsafe.Pointer(&settings))
+}
+
 // openTerminal runs on a thread of the sandbox user: whoever opens /dev/ptmx owns the other side.
 func openTerminal(size windowSize) (master, slave int, err error) {
 	master, err = ignoringEINTR(func() (int, error) {
@@ -41,6 +51,9 @@ func openTerminal(size windowSize) (master, slave int, err error) {
 	slave, err = openSlave(master)
 	if err == nil {
 		err = setWindowSize(master, size)
+		if err == nil {
+			err = setUTF8(slave)
+		}
 		if err != nil {
 			syscall.Close(slave)
 		}

@@ -17,6 +17,8 @@ export interface ProcessSink {
 export class ProcessReader {
   private readonly stopping = new AbortController();
   private gaps: OutputGap[] = [];
+  /** How far each stream was handed on; unknown for a reader that begins in the middle, until it is given something. */
+  private readonly handedOn: { stdout?: number; stderr?: number };
 
   constructor(
     private readonly process: BackgroundProcess,
@@ -24,7 +26,9 @@ export class ProcessReader {
     private nextSeq: number,
     private readonly sink: ProcessSink,
     private readonly onDone: () => void,
-  ) {}
+  ) {
+    this.handedOn = nextSeq === 0 ? { stdout: 0, stderr: 0 } : {};
+  }
 
   /** Reads to the end, over every line that the sandbox gets meanwhile. To be called once; never rejects. */
   async run(): Promise<void> {
@@ -36,7 +40,10 @@ export class ProcessReader {
       const { sandbox } = process.session;
       const end = unstarted ?? (await overAnyLine(sandbox, this.stopping.signal, () => this.attach()));
       if (this.stopping.signal.aborted) return;
-      this.sink.exited(end ?? process.end ?? process.unseenEnd(), this.takeGaps(Number.POSITIVE_INFINITY));
+      if (end) return this.sink.exited(end, this.takeGaps(Number.POSITIVE_INFINITY));
+      // The sandbox went while this reader was behind: what it had not got yet is gone.
+      const unread = process.end ?? process.unseenEnd();
+      this.sink.exited(unread, this.missingOf(unread));
     } catch (error) {
       if (!this.stopping.signal.aborted) this.sink.failed(error instanceof Error ? error : new Error(String(error)));
     } finally {
@@ -65,7 +72,14 @@ export class ProcessReader {
     if (chunk.seq < this.nextSeq) throw new AgentError('internal', 'the agent sent output twice');
     this.nextSeq = chunk.seq + 1;
     this.process.see(chunk);
+    this.handedOn[chunk.stream] = chunk.offset + chunk.data.length;
     return this.sink.output(chunk, this.takeGaps(chunk.seq));
+  }
+
+  private missingOf({ stdoutBytes, stderrBytes }: ProcessEnd): number {
+    const { stdout = stdoutBytes, stderr = stderrBytes } = this.handedOn;
+    const tail = Math.max(0, stdoutBytes - stdout) + Math.max(0, stderrBytes - stderr);
+    return Math.max(tail, this.takeGaps(Number.POSITIVE_INFINITY));
   }
 
   /** Gaps are told at once and chunks wait for the client: each gap belongs before the chunk that it names. */

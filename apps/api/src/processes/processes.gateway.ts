@@ -1,6 +1,6 @@
 import { decodeContent } from '#libs/commands';
-import { RpcCall, RpcContext, RpcGateway, RpcMethod, RpcParams } from '#libs/jsonrpc';
-import { invalid, ProcessesService } from '#libs/processes';
+import { RpcCall, type RpcConnection, RpcContext, RpcGateway, RpcMethod, RpcParams } from '#libs/jsonrpc';
+import { type BackgroundProcess, invalid, ProcessesService } from '#libs/processes';
 import { DomainError, SessionsService } from '#libs/sessions';
 
 import { SessionIdParams } from '../gateway/params.js';
@@ -32,9 +32,19 @@ export class ProcessesGateway {
       args: [commandName, ...args],
       stdin: params.stdin ?? (params.pty ? 'open' : 'closed'),
     });
-    if (attach) this.readers.attach(connection, process, 0);
+    if (attach) await this.attachOrKill(connection, process);
     const { id: processId, end } = process;
     return { sessionId, processId, state: end ? 'ended' : 'running', ...(end ? { end: endView(end) } : {}) };
+  }
+
+  /** Whoever is refused is not told its id: it would run and nobody could end it. */
+  private async attachOrKill(connection: RpcConnection, process: BackgroundProcess): Promise<void> {
+    try {
+      this.readers.attach(connection, process, 0);
+    } catch (error) {
+      await this.processes.kill(process);
+      throw error;
+    }
   }
 
   @RpcMethod('process.attach', { summary: 'Sends what is kept of the output from a seq on, then what comes.' })
