@@ -62,11 +62,14 @@ async function agentTests() {
   count('agent tests', passed, code !== 0 && failed === 0 ? 1 : failed, startedAt);
 }
 
-/** Hostile programs: what held has passed; what does not apply here is neither, and printed with its reason. */
+/**
+ * Hostile programs: what held has passed; what does not apply here is neither, and printed with its reason. No test fails
+ * because a machine is slow, so the other session's times are judged by `npm run attack` alone.
+ */
 async function attacks() {
   const startedAt = Date.now();
   const file = join(scratch, 'attack.json');
-  const code = await run('node', ['test/attack/main.mjs', '--json', file]);
+  const code = await run('node', ['test/attack/main.mjs', '--untimed', '--json', file]);
   const { totals } = await readFile(file, 'utf8').then(JSON.parse, () => ({ totals: { held: 0, fell: 0 } }));
   count('attacks', totals.held, code !== 0 && totals.fell === 0 ? 1 : totals.fell, startedAt);
 }

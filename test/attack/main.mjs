@@ -1,5 +1,6 @@
 // Hostile programs in one session while another does timed work: npm run attack
 //   --only 3,17,40-43   --group processes   --json report.json   --url ws://host:5000/ws/jsonrpc (a server that runs)
+//   --untimed (tells how much the attacks slowed the other session down, but does not judge by it)
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -25,6 +26,7 @@ const { values: options } = parseArgs({
     group: { type: 'string' },
     json: { type: 'string' },
     url: { type: 'string' },
+    untimed: { type: 'boolean', default: false },
   },
 });
 
@@ -41,7 +43,7 @@ try {
   report.quiet = { p50Ms: samples[Math.floor(samples.length / 2)], p95Ms: quietP95, samples: samples.length };
   const usage = own && (await usageOf(own.pid));
   for (const attack of cases) {
-    const outcome = await runCase(attack, { server, bystander, quietP95, usage });
+    const outcome = await runCase(attack, { server, bystander, quietP95, usage, timed: !options.untimed });
     report.cases.push(outcome);
     printCase(outcome);
     bystander = await fitAgain(bystander);

@@ -20,7 +20,8 @@ const MORE_DESCRIPTORS = 8;
 
 /**
  * Makes one attack, as often as the bystander needs to be judged by, and looks at what it left.
- * @param world `{ server, bystander, quietP95, usage }`; `usage` is the server's before any attack
+ * @param world `{ server, bystander, quietP95, usage, timed }`; `usage` is the server's before any attack, and where
+ * `timed` is false the bystander's times are told but not judged
  * @returns what the report says of it; `verdict` is `held`, `fell` or `not applicable`
  */
 export async function runCase(attack, world) {
@@ -28,12 +29,12 @@ export async function runCase(attack, world) {
   let outcome = await attempts(attack, world);
   let repeated;
   // Other work on the same machine slows the bystander as well: that alone is judged twice.
-  if (outcome.verdict === 'held' && outcome.ratio >= RATIO_LIMIT) {
+  if (world.timed && outcome.verdict === 'held' && outcome.ratio >= RATIO_LIMIT) {
     repeated = { p95Ms: outcome.p95Ms, ratio: outcome.ratio };
     const { samples } = await world.bystander.during(() => delay(QUIET_AGAIN_MS));
     outcome = await attempts(attack, { ...world, quietP95: Math.max(world.quietP95, p95(samples)) });
   }
-  if (outcome.verdict === 'held' && !(outcome.ratio < RATIO_LIMIT)) {
+  if (world.timed && outcome.verdict === 'held' && !(outcome.ratio < RATIO_LIMIT)) {
     outcome.verdict = 'fell';
     outcome.what = Number.isNaN(outcome.ratio)
       ? `the bystander was served only ${outcome.samples} times`
