@@ -20,7 +20,7 @@ def ask(host):
         return client.recv(512)
 
 
-for name in ["secret.example.com", "registry.npmjs.org", "host.docker.internal", "xn--secret.example.com"]:
+for name in ["secret.example.com", "packages.example.org", "host.docker.internal", "xn--secret.example.com"]:
     attempt(f"resolve {name}", lambda: socket.getaddrinfo(name, 80))
 for host in [*resolvers(), "127.0.0.11", "127.0.0.53", "8.8.8.8", "1.1.1.1", "172.17.0.1", "2001:4860:4860::8888"]:
     attempt(f"ask {host}", lambda: ask(host))
