@@ -184,7 +184,7 @@ describe('a server whose engine has all it needs', () => {
         'pidsLimit',
         'tmpLimitMB',
       ]);
-      expect(fields('session.execute').sort()).toEqual(['command', 'sessionId', 'stream', 'timeoutMs']);
+      expect(fields('session.execute').sort()).toEqual(['command', 'detach', 'sessionId', 'stream', 'timeoutMs']);
       expect(fields('execution.run')).toEqual(
         expect.arrayContaining([
           'language',
