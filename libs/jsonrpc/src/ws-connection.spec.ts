@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream';
 import { IsInt } from 'class-validator';
 import { afterEach, describe, expect, it } from 'vitest';
 import { RpcCall, RpcConnection, RpcContext, RpcGateway, RpcMethod, RpcParams } from './index.js';
@@ -190,6 +191,26 @@ describe('a client that sends and does not read', () => {
     for (let n = 0; n < 100_000; n++) client.socket.ping('x'.repeat(125));
     await roundTrips(other, 200);
     expect(connection?.bufferedBytes).toBeLessThan(4 * 1_024 + 128 * 1_024);
+  });
+});
+
+describe('a client that sends without end', () => {
+  it('should leave the turns of the event loop to others as well', async () => {
+    const { app, connect } = await boot();
+    let [inTurn, most] = [0, 0];
+    app.getHttpServer().on('upgrade', (_request: unknown, socket: Duplex) => {
+      socket.on('data', (chunk: Buffer) => {
+        if (inTurn === 0) setImmediate(() => (inTurn = 0));
+        inTurn += chunk.length;
+        most = Math.max(most, inTurn);
+      });
+    });
+    const client = await connect();
+    const padding = 'x'.repeat(8 * 1024 * 1024);
+    expect(await client.call('large', { count: 1, bytes: 1, padding })).toMatchObject({ error: { code: -32602 } });
+    expect(await client.call('large', { count: 1, bytes: 1 })).toMatchObject({ result: 'x' });
+    // Node pauses a stream behind the read that follows.
+    expect(most).toBeLessThanOrEqual(2 * 65_536);
   });
 });
 

@@ -17,6 +17,8 @@ type Waiter = { resolve: () => void; reject: (error: Error) => void };
  */
 const STOP_READING_AT = 4;
 const READ_AGAIN_AT = 2;
+/** What Node reads at most at a time. Behind so much there is more, and libuv would go on with it for 2 MiB. */
+const FULL_READ_BYTES = 65_536;
 
 const connections = new WeakMap<object, RpcConnection>();
 
@@ -39,6 +41,8 @@ export class WsRpcConnection extends RpcConnection {
   private readonly tcp: Socket;
   private waiters: Waiter[] = [];
   private closeInfo: RpcClose | undefined;
+  private isBraked = false;
+  private isWaitingForTurn = false;
   private flushedBytes = 0;
   private lastBeat: { read: number; flushed: number; buffered: number } | undefined;
 
@@ -56,6 +60,7 @@ export class WsRpcConnection extends RpcConnection {
     this.remoteAddress = request.socket.remoteAddress;
     connections.set(socket, this);
     socket.once('close', (code, reason) => this.ended({ code, reason: reason.toString() }));
+    this.tcp.on('data', (chunk: Buffer) => chunk.length >= FULL_READ_BYTES && this.letOthersRead());
     // ws would answer pings without limit, even to a client that reads none of the pongs.
     socket.on('ping', (data) => {
       socket.pong(data, false, () => this.flushed(0));
@@ -128,15 +133,33 @@ export class WsRpcConnection extends RpcConnection {
     return isAlive;
   }
 
+  /** A client that sends without end is read from in the next turn of the event loop, when others have had theirs. */
+  private letOthersRead(): void {
+    if (this.isWaitingForTurn) return;
+    this.isWaitingForTurn = true;
+    this.socket.pause();
+    setImmediate(() => {
+      this.isWaitingForTurn = false;
+      if (!this.isBraked) this.socket.resume();
+    });
+  }
+
   private brake(): void {
-    if (this.bufferedBytes > STOP_READING_AT * this.limits.highWaterMarkBytes) this.socket.pause();
+    if (this.bufferedBytes <= STOP_READING_AT * this.limits.highWaterMarkBytes) return;
+    this.isBraked = true;
+    this.socket.pause();
+  }
+
+  private releaseBrake(): void {
+    if (!this.isBraked || this.bufferedBytes > READ_AGAIN_AT * this.limits.highWaterMarkBytes) return;
+    this.isBraked = false;
+    if (!this.isWaitingForTurn) this.socket.resume();
   }
 
   private flushed(bytes: number): void {
     this.flushedBytes += bytes;
-    const buffered = this.bufferedBytes;
-    if (this.socket.isPaused && buffered <= READ_AGAIN_AT * this.limits.highWaterMarkBytes) this.socket.resume();
-    if (buffered > this.limits.highWaterMarkBytes || this.waiters.length === 0) return;
+    this.releaseBrake();
+    if (this.bufferedBytes > this.limits.highWaterMarkBytes || this.waiters.length === 0) return;
     const waiters = this.waiters;
     this.waiters = [];
     for (const waiter of waiters) waiter.resolve();
