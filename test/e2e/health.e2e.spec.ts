@@ -24,6 +24,8 @@ const METHODS = [
   'session.list',
   'session.close',
   'session.extend',
+  'session.subscribe',
+  'session.unsubscribe',
   'execution.run',
   'execution.status',
 ];

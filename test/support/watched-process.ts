@@ -71,8 +71,12 @@ export class WatchedProcess {
   }
 
   private told(method: string): Record<string, any>[] {
-    return this.client.notifications
-      .filter((told) => told.method === method && told.params['processId'] === this.id)
-      .map(({ params }) => params);
+    return (
+      this.client.notifications
+        .filter(({ method: name, params }) => name === method && params['processId'] === this.id)
+        // What has a subscriptionId is a status event of the same name.
+        .filter(({ params }) => params['subscriptionId'] === undefined)
+        .map(({ params }) => params)
+    );
   }
 }

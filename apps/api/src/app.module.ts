@@ -10,6 +10,7 @@ import { SessionsModule } from '#libs/sessions';
 
 import type { Config } from './config/config.js';
 import { ConfigModule } from './config/config.module.js';
+import { EventsModule } from './events/events.module.js';
 import { ExecutionsGateway } from './executions/executions.gateway.js';
 import { ExecutionsService } from './executions/executions.service.js';
 import { FilesModule } from './files/files.module.js';
@@ -46,6 +47,7 @@ export class AppModule {
         CommandsModule,
         FilesModule,
         ProcessesModule,
+        EventsModule,
         HealthModule,
         OpenRpcModule.forRoot(openRpcOptions()),
       ],

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 
 import {
   AgentError,
+  type EndReason,
   FrameTooLargeError,
   type ProcessEnd,
   type ProcessInfo,
@@ -16,6 +17,7 @@ import {
   programEnv,
   type Session,
   SessionsService,
+  StatusFeed,
 } from '#libs/sessions';
 
 import { BackgroundProcess } from './background-process.js';
@@ -57,7 +59,10 @@ export class ProcessesService {
   private readonly index = new ProcessIndex();
   private readonly readers = new WeakMap<Session, number>();
 
-  constructor(sessions: SessionsService) {
+  constructor(
+    sessions: SessionsService,
+    private readonly feed: StatusFeed,
+  ) {
     sessions.onAdoption((session, processes) => this.adopt(session, processes));
   }
 
@@ -94,6 +99,7 @@ export class ProcessesService {
       throw startRefusal(session, error);
     }
     if (session.endReason !== undefined && process.end) throw sessionEnded(session);
+    this.feed.publish({ event: 'process.started', sessionId: session.id, details: { processId: process.id } });
     this.follow(process);
     return process;
   }
@@ -189,7 +195,7 @@ export class ProcessesService {
       if (kind !== 'start') continue;
       const facts = { processId, args, pty, startedAt: new Date(startedAt) };
       const process = this.track(session, end ? undefined : session.hold(), facts);
-      if (end) process.finish(end);
+      if (end) this.finish(process, end);
       else this.follow(process);
     }
   }
@@ -209,13 +215,29 @@ export class ProcessesService {
     if (session.ended.aborted) kill();
     else session.ended.addEventListener('abort', kill, { once: true });
     overAnyLine(session.sandbox, undefined, () => session.sandbox.agent.processes.wait(process.id))
-      .then((end: ProcessEnd | undefined) => process.finish(end ?? process.unseenEnd()))
+      .then((end: ProcessEnd | undefined) => this.finish(process, end ?? process.unseenEnd()))
       .catch((error: unknown) => {
         // The server lets go of its sandboxes, or the agent forgot it while the engine was away.
         this.logger.debug({ message: 'the end of a process is not known', processId: process.id, error });
-        if (error instanceof AgentError) process.vanish(processNotFound());
+        if (!(error instanceof AgentError)) return;
+        this.tellExit(process, { endReason: null, exitCode: null, signal: null });
+        process.vanish(processNotFound());
       })
       .finally(() => session.ended.removeEventListener('abort', kill));
+  }
+
+  private finish(process: BackgroundProcess, end: ProcessEnd): void {
+    // First, for the session that waits for its last process to end is told to have ended after it.
+    this.tellExit(process, end);
+    process.finish(end);
+  }
+
+  private tellExit(
+    { id: processId, session }: BackgroundProcess,
+    { endReason, exitCode, signal }: Pick<ProcessEnd, 'exitCode' | 'signal'> & { endReason: EndReason | null },
+  ): void {
+    const details = { processId, endReason, exitCode, signal };
+    this.feed.publish({ event: 'process.exited', sessionId: session.id, details });
   }
 }
 

@@ -6,5 +6,15 @@ export { type CreateSessionRequest, SESSION_DEFAULTS, type SessionConfig } from 
 export { SessionStore } from './session-store.js';
 export { type SessionView, sessionView } from './session-view.js';
 export { programDirectory, programEnv } from './surroundings.js';
+export {
+  type GapReason,
+  STATUS_EVENTS,
+  type StatusEvent,
+  type StatusEventName,
+  type StatusFilter,
+  type StatusRecord,
+} from './status-event.js';
+export { StatusFeed } from './status-feed.js';
+export { StatusSubscription } from './status-subscription.js';
 export { SessionsModule } from './sessions.module.js';
 export { type AdoptionListener, type CreateOptions, SessionsService } from './sessions.service.js';

@@ -17,6 +17,8 @@ const OPTIONS = {
   maxLifetimeMinutes: 600,
   allowedImages: ['ours:1', 'registry.example/theirs@sha256:00'],
   cleanUpCron: '* * * * * *',
+  keptEvents: 100,
+  maxSubscriptions: 5,
   imageTag: 'latest',
 } satisfies SessionsOptions;
 

@@ -16,6 +16,10 @@ export class SessionsOptions {
   allowedImages: readonly string[];
   /** Cron expression with seconds: when idle and overdue sessions and orphaned containers are looked for. */
   cleanUpCron: string;
+  /** Latest status events that a subscriber can still come back to. */
+  keptEvents: number;
+  /** Subscriptions to status events at once. */
+  maxSubscriptions: number;
   /** Tag of the language images. */
   imageTag: string;
 }

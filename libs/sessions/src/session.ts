@@ -10,6 +10,15 @@ export type SessionEndReason = 'closed' | 'idle_timeout' | 'lifetime_exceeded' |
 
 const MS_PER_MINUTE = 60_000;
 
+/** When one of a session's times runs out if nothing happens. */
+export interface Deadline {
+  readonly limit: 'idle_timeout' | 'lifetime_exceeded';
+  /** Milliseconds of the epoch. */
+  readonly at: number;
+  /** The limit itself. */
+  readonly wholeMs: number;
+}
+
 export interface SessionIdentity {
   readonly id: string;
   readonly language: Language;
@@ -32,6 +41,8 @@ export interface Activity {
 export class Session {
   lastActivity: Date;
   executionCount = 0;
+  /** Pieces of work begun or taken up in this server's life. */
+  workCount = 0;
   private running = 0;
   private readonly ending = new AbortController();
   private idleWaiters: (() => void)[] = [];
@@ -74,6 +85,7 @@ export class Session {
   /** As begin, for work that was begun and counted before: by an earlier server. */
   hold(): Activity {
     this.running++;
+    this.workCount++;
     return {
       end: () => {
         this.running--;
@@ -106,6 +118,18 @@ export class Session {
 
   lifetimeMinutes(now = new Date()): number {
     return Math.max(0, now.getTime() - this.identity.createdAt.getTime()) / MS_PER_MINUTE;
+  }
+
+  /** An active session has no idle timeout. */
+  deadlines(): Deadline[] {
+    const lifeMs = this.config.maxLifetimeMinutes * MS_PER_MINUTE;
+    const idleMs = this.config.idleTimeoutMinutes * MS_PER_MINUTE;
+    const life = this.identity.createdAt.getTime() + lifeMs;
+    const idle = this.lastActivity.getTime() + idleMs;
+    return [
+      { limit: 'lifetime_exceeded', at: life, wholeMs: lifeMs },
+      ...(this.running > 0 ? [] : [{ limit: 'idle_timeout' as const, at: idle, wholeMs: idleMs }]),
+    ];
   }
 
   /** Which of its times has run out, if any. */

@@ -11,6 +11,7 @@ import type { Session } from './session.js';
 import { readClaim } from './session-claim.js';
 import { InMemorySessionStore } from './session-store.js';
 import { SessionsService } from './sessions.service.js';
+import { StatusFeed } from './status-feed.js';
 
 Logger.overrideLogger(false);
 
@@ -28,12 +29,15 @@ const OPTIONS = {
   maxLifetimeMinutes: 600,
   allowedImages: ['ours:1'],
   cleanUpCron: '* * * * * *',
+  keptEvents: 100,
+  maxSubscriptions: 5,
   imageTag: 'latest',
 } satisfies SessionsOptions;
 
 interface Server {
   readonly runtime: FakeRuntime;
   readonly store: InMemorySessionStore;
+  readonly feed: StatusFeed;
   readonly sessions: SessionsService;
 }
 
@@ -42,7 +46,9 @@ let engine: FakeEngine;
 function server(options: Partial<SessionsOptions> = {}): Server {
   const runtime = new FakeRuntime(engine);
   const store = new InMemorySessionStore();
-  return { runtime, store, sessions: new SessionsService(runtime, store, { ...OPTIONS, ...options }) };
+  const all = { ...OPTIONS, ...options };
+  const feed = new StatusFeed(all);
+  return { runtime, store, feed, sessions: new SessionsService(runtime, store, all, feed) };
 }
 
 /** Another server on the same engine, some time later, as after a crash. */

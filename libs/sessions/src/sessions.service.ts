@@ -1,31 +1,23 @@
 import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { randomBytes } from 'node:crypto';
 
-import {
-  type ProcessInfo,
-  RuntimeError,
-  type Sandbox,
-  type SandboxLostReason,
-  type SandboxRecord,
-  SandboxRuntime,
-} from '#libs/runtime';
+import { type ProcessInfo, type Sandbox, type SandboxLostReason, SandboxRuntime } from '#libs/runtime';
 
+import { Adoption, isEngineAway } from './adoption.js';
 import { ClaimKeeper } from './claim-keeper.js';
 import { DomainError } from './domain-error.js';
 import { Gate } from './gate.js';
 import { completeConfig, requireClaimable, requireLanguage, requireWithin, sandboxLimits } from './limits.js';
 import { SessionsOptions } from './options.js';
 import { Session, type SessionEndReason } from './session.js';
-import { readClaim } from './session-claim.js';
+import type { ReadClaim } from './session-claim.js';
 import type { CreateSessionRequest, SessionConfig } from './session-config.js';
 import { SessionStore } from './session-store.js';
+import { StatusFeed } from './status-feed.js';
+import { StatusWatch } from './status-watch.js';
 
 /** How long a session that ends waits for its killed commands to say so. */
 const DRAIN_MS = 3_000;
-/** On a busy host an agent may answer late: only after so many tries a sandbox is nobody's. */
-const MAX_ADOPTIONS = 3;
-/** A container younger than this may be one that is just being made. */
-const ORPHAN_AGE_MS = 60_000;
 
 /** Told of each session that is taken up again, with the processes that are in it. */
 export type AdoptionListener = (session: Session, processes: readonly ProcessInfo[]) => void;
@@ -44,22 +36,24 @@ export class SessionsService implements OnApplicationBootstrap, OnApplicationShu
   private readonly claims = new ClaimKeeper();
   private readonly creating = new Set<Promise<unknown>>();
   private readonly gate: Gate;
-  private readonly startedAt = new Date();
+  private readonly status: StatusWatch;
+  private readonly adoption: Adoption;
   /** Sandboxes on their way out: no longer a session's, and not orphans either. */
   private readonly leaving = new Set<string>();
   private readonly adoptionListeners: AdoptionListener[] = [];
-  private adopting: Promise<void> | undefined;
-  private adopted = false;
-  private adoptions = 0;
-  /** Why it is not known yet which sessions an earlier server left. */
-  private unseen: RuntimeError | undefined;
 
   constructor(
     private readonly runtime: SandboxRuntime,
     private readonly store: SessionStore,
     private readonly options: SessionsOptions,
+    feed: StatusFeed,
   ) {
+    this.status = new StatusWatch(feed);
     this.gate = new Gate(options.maxConcurrentCreates);
+    this.adoption = new Adoption(runtime, this.gate, {
+      known: () => this.knownSandboxes(),
+      takeUp: (claim, sandbox, processes) => this.takeUp(claim, sandbox, processes),
+    });
   }
 
   /** To be called before the application starts, for as long as it lives. */
@@ -70,16 +64,19 @@ export class SessionsService implements OnApplicationBootstrap, OnApplicationShu
   /** Takes up what an earlier server left. An engine that is away now is asked again as soon as it is back. */
   async onApplicationBootstrap(): Promise<void> {
     this.runtime.onBack(() => {
-      if (!this.adopted) this.adopt().catch((error: unknown) => this.logger.warn(error));
+      if (!this.adoption.isDone) this.adoption.run().catch((error: unknown) => this.logger.warn(error));
     });
-    await this.adopt().catch((error: unknown) =>
-      this.logger.warn({ message: 'sessions of an earlier server could not be looked for yet', error }),
-    );
+    await this.adoption
+      .run()
+      .catch((error: unknown) =>
+        this.logger.warn({ message: 'sessions of an earlier server could not be looked for yet', error }),
+      );
   }
 
   async onApplicationShutdown(): Promise<void> {
     await Promise.allSettled(this.creating);
     await this.claims.flush();
+    this.status.stop();
     await this.runtime.close();
   }
 
@@ -125,7 +122,7 @@ export class SessionsService implements OnApplicationBootstrap, OnApplicationShu
     if (session && !session.identity.hidden && session.endReason === undefined) return session;
     const endReason = session?.endReason ?? this.store.endReasonOf(id);
     if (endReason === undefined || session?.identity.hidden) {
-      if (this.unseen) throw this.unseen;
+      this.adoption.requireSeen();
       throw new DomainError('session_not_found', 'There is no such session.');
     }
     throw new DomainError('session_ended', `The session has ended: ${endReason}.`, { endReason });
@@ -136,7 +133,7 @@ export class SessionsService implements OnApplicationBootstrap, OnApplicationShu
    * @throws RuntimeError engine_unavailable while there may be others, which an earlier server left
    */
   all(): Session[] {
-    if (this.unseen) throw this.unseen;
+    this.adoption.requireSeen();
     return [...this.store.all()]
       .filter((session) => !session.identity.hidden && session.endReason === undefined)
       .sort((a, b) => a.identity.createdAt.getTime() - b.identity.createdAt.getTime() || (a.id < b.id ? -1 : 1));
@@ -160,6 +157,7 @@ export class SessionsService implements OnApplicationBootstrap, OnApplicationShu
   async end(session: Session, reason: SessionEndReason): Promise<void> {
     if (session.endReason !== undefined) return;
     session.end(reason);
+    this.status.ending(session);
     this.store.end(session, reason);
     this.logger.log({ message: 'session ended', sessionId: session.id, endReason: reason });
     this.leaving.add(session.sandbox.id);
@@ -168,6 +166,8 @@ export class SessionsService implements OnApplicationBootstrap, OnApplicationShu
       await session.sandbox.destroy();
     } finally {
       this.leaving.delete(session.sandbox.id);
+      // Last, so that it is told behind the ends of what ran in it.
+      this.status.ended(session, reason);
     }
   }
 
@@ -177,7 +177,7 @@ export class SessionsService implements OnApplicationBootstrap, OnApplicationShu
       const reason = session.overdue(now);
       return reason === undefined ? [] : [this.end(session, reason)];
     });
-    const work = [...overdue, this.claims.flush(), this.adopted ? this.removeOrphans(now) : this.adopt()];
+    const work = [...overdue, this.claims.flush(), this.tidy(now)];
     for (const outcome of await Promise.allSettled(work)) {
       if (outcome.status === 'rejected') this.logger.warn({ message: 'a clean-up failed', error: outcome.reason });
     }
@@ -209,102 +209,54 @@ export class SessionsService implements OnApplicationBootstrap, OnApplicationShu
       await sandbox.destroy();
       throw reason === undefined ? error : lostWhileMade(reason);
     }
-    this.register(session);
+    this.register(session, 'session.created');
     return session;
   }
 
   private sessionOf(identity: Session['identity'], sandbox: Sandbox, config: SessionConfig): Session {
-    return new Session(identity, sandbox, config, (changed) => this.claims.note(changed));
+    return new Session(identity, sandbox, config, (changed) => {
+      this.claims.note(changed);
+      this.status.changed(changed);
+    });
   }
 
-  private register(session: Session): void {
+  private register(session: Session, event: 'session.created' | 'session.adopted'): void {
     this.store.add(session);
+    this.status.begin(session, event);
     const { gone } = session.sandbox;
-    const lost = (): void => {
-      if (session.endReason !== undefined) return;
-      const reason = lostReason(session.sandbox);
-      session.end(reason);
-      this.store.end(session, reason);
-      this.logger.warn({ message: 'session lost', sessionId: session.id, endReason: reason });
-    };
-    if (gone.aborted) lost();
-    else gone.addEventListener('abort', lost, { once: true });
+    const onGone = (): void => void this.lose(session).catch((error: unknown) => this.logger.error(error));
+    if (gone.aborted) onGone();
+    else gone.addEventListener('abort', onGone, { once: true });
   }
 
-  /** Only what is older than this server: anything younger is of its own making. */
-  private adopt(): Promise<void> {
-    this.adopting ??= this.adoptAll()
-      .then(
-        () => (this.unseen = undefined),
-        (error: unknown) => {
-          if (isEngineAway(error)) this.unseen = error;
-          throw error;
-        },
-      )
-      .then(() => undefined)
-      .finally(() => (this.adopting = undefined));
-    return this.adopting;
+  private async lose(session: Session): Promise<void> {
+    if (session.endReason !== undefined) return;
+    const reason = lostReason(session.sandbox);
+    session.end(reason);
+    this.status.ending(session);
+    this.store.end(session, reason);
+    this.logger.warn({ message: 'session lost', sessionId: session.id, endReason: reason });
+    await within(DRAIN_MS, session.whenIdle());
+    this.status.ended(session, reason);
   }
 
-  private async adoptAll(): Promise<void> {
-    const records = await this.runtime.list();
-    const known = this.knownSandboxes();
-    const outcomes = await Promise.allSettled(
-      records
-        .filter(({ id, createdAt }) => !known.has(id) && createdAt < this.startedAt)
-        .map((record) => this.gate.run(() => this.adoptOne(record))),
-    );
-    const failed = outcomes.filter((outcome) => outcome.status === 'rejected');
-    for (const { reason } of failed) {
-      if (isEngineAway(reason)) throw reason;
-      this.logger.warn({ message: 'a container could not be adopted', error: reason });
-    }
-    this.adopted = failed.length === 0 || ++this.adoptions >= MAX_ADOPTIONS;
-  }
-
-  private async adoptOne(record: SandboxRecord): Promise<void> {
-    if (!record.running) return this.runtime.remove(record.id);
-    const sandbox = await this.runtime.adopt(record);
-    const { claim, processes } = await this.ask(sandbox);
-    // Nobody's sandbox: its server died before the hand-over, or with the run that it was for.
-    if (!claim || claim.identity.hidden) return sandbox.destroy();
+  private takeUp(claim: ReadClaim, sandbox: Sandbox, processes: readonly ProcessInfo[]): void {
     const session = this.sessionOf(claim.identity, sandbox, claim.config);
     session.lastActivity = claim.lastActivity;
     session.executionCount = claim.executionCount;
-    this.register(session);
+    this.register(session, 'session.adopted');
     for (const tell of this.adoptionListeners) tell(session, processes);
     this.logger.log({ message: 'session adopted', sessionId: session.id });
   }
 
-  /** A sandbox that cannot be asked is let go again: the next try must find it free. */
-  private async ask(sandbox: Sandbox) {
-    try {
-      const { claim, processes } = await sandbox.agent.info();
-      return { claim: readClaim(claim), processes };
-    } catch (error) {
-      sandbox.detach();
-      throw error;
-    }
-  }
-
-  private async removeOrphans(now: Date): Promise<void> {
-    if (this.creating.size > 0) return;
-    const records = await this.runtime.list();
-    const known = this.knownSandboxes();
-    for (const { id, createdAt } of records) {
-      if (known.has(id) || now.getTime() - createdAt.getTime() < ORPHAN_AGE_MS) continue;
-      this.logger.warn({ message: 'a container of no session is removed', containerId: id });
-      await this.runtime.remove(id);
-    }
+  private async tidy(now: Date): Promise<void> {
+    if (!this.adoption.isDone) return this.adoption.run();
+    if (this.creating.size === 0) await this.adoption.removeOrphans(now);
   }
 
   private knownSandboxes(): Set<string> {
     return new Set([...this.leaving, ...[...this.store.all()].map((session) => session.sandbox.id)]);
   }
-}
-
-function isEngineAway(error: unknown): error is RuntimeError {
-  return error instanceof RuntimeError && error.kind === 'engine_unavailable';
 }
 
 function lostReason({ gone }: Sandbox): SandboxLostReason {

@@ -48,6 +48,8 @@ function sessionsOptions(config: Config): SessionsOptions {
     maxLifetimeMinutes: config.maxLifetimeMinutes,
     allowedImages: config.allowedImages,
     cleanUpCron: config.cleanUpCron,
+    keptEvents: config.keptEvents,
+    maxSubscriptions: config.maxSubscriptions,
     imageTag: config.imageTag,
   };
 }

@@ -226,6 +226,17 @@ export class Config {
   @Max(86_400)
   transferIdleSeconds = 60;
 
+  @Env('KEPT_EVENTS', 'Latest status events that a subscriber can still come back to.', number)
+  @IsInt()
+  @Min(1)
+  @Max(1_000_000)
+  keptEvents = 10_000;
+
+  @Env('MAX_SUBSCRIPTIONS', 'Subscriptions to status events at once, of both channels; more are refused.', number)
+  @IsInt()
+  @Min(1)
+  maxSubscriptions = 1000;
+
   @Env('MAX_FRAME_BYTES', 'Largest WebSocket frame that is accepted.', number)
   @IsInt()
   @Min(1024)

@@ -22,6 +22,7 @@ export class ServerFacts {
         batches: true,
         executions: true,
         processes: true,
+        events: true,
         discover: true,
       },
       limits: {
