@@ -64,6 +64,7 @@ const TABLE: Record<string, { libs: string[]; packages: string[] }> = {
   'docker-runtime': { libs: ['runtime'], packages: ['@nestjs/common', 'dockerode'] },
   sessions: { libs: ['runtime'], packages: ['@nestjs/common', '@nestjs/schedule', 'cron'] },
   processes: { libs: ['runtime', 'sessions'], packages: ['@nestjs/common'] },
+  doctor: { libs: ['runtime'], packages: [] },
   commands: {
     libs: ['runtime', 'sessions'],
     packages: ['@nestjs/common', '@nestjs/core', 'class-transformer', 'class-validator'],
@@ -103,23 +104,23 @@ describe('the import table', () => {
     expect(importers.filter((path) => !path.startsWith('libs/docker-runtime/src/'))).toEqual([]);
   });
 
-  it('lets app.module.ts alone pick the runtime; config.module.ts knows its options and no more', () => {
+  it('lets runtime.module.ts alone pick the runtime; config.module.ts knows its options and no more', () => {
     const importers = sources.filter(({ imports }) => imports.includes('#libs/docker-runtime'));
     expect(importers.map(({ path }) => path).sort()).toEqual([
-      'apps/api/src/app.module.ts',
       'apps/api/src/config/config.module.ts',
+      'apps/api/src/runtime.module.ts',
     ]);
 
-    const [, config] = importers.sort((a, b) => (a.path < b.path ? -1 : 1));
+    const config = importers.find(({ path }) => path.endsWith('config.module.ts'));
     expect(config?.text).toMatch(/import \{ DockerRuntimeOptions \} from '#libs\/docker-runtime'/);
   });
 });
 
 describe('the environment', () => {
-  it('is read in main.ts alone', () => {
+  it('is read in each main.ts alone', () => {
     const readers = sources.filter(({ text }) => /\bprocess\s*(\.|\?\.|\[\s*['"`])\s*env\b/.test(text));
 
-    expect(readers.map(({ path }) => path)).toEqual(['apps/api/src/main.ts']);
+    expect(readers.map(({ path }) => path).sort()).toEqual(['apps/api/src/main.ts', 'apps/cli/src/main.ts']);
   });
 });
 

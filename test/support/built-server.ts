@@ -13,6 +13,9 @@ const run = promisify(execFile);
 /** What `npm start` runs. */
 export const MAIN = projectPath('dist', 'apps', 'api', 'src', 'main.js');
 
+/** The program `codebeaker`. */
+export const CLI = projectPath('dist', 'apps', 'cli', 'src', 'main.js');
+
 const LOCK = join(tmpdir(), `codebeaker-build-${createHash('sha256').update(MAIN).digest('hex').slice(0, 12)}`);
 
 let built: Promise<void> | undefined;

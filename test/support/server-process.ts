@@ -19,7 +19,7 @@ export interface Exit {
   readonly signal: string | null;
 }
 
-/** One run of the built server. */
+/** One run of the built server, or of another program that was built with it. */
 export class Life {
   stdout = '';
   stderr = '';
@@ -32,12 +32,12 @@ export class Life {
   }
 
   /** With these settings and no other; what it says to whoever starts it is in `stdout` and `stderr`. */
-  static async begin(env: Record<string, string>): Promise<Life> {
+  static async begin(env: Record<string, string>, program: readonly string[] = [MAIN]): Promise<Life> {
     await ensureBuilt();
     const { PATH = '', DOCKER_HOST } = process.env;
     const inherited = { PATH, IMAGE_TAG, ...(DOCKER_HOST === undefined ? {} : { DOCKER_HOST }) };
     const stdio: ['ignore', 'pipe', 'pipe'] = ['ignore', 'pipe', 'pipe'];
-    return new Life(spawn(process.execPath, [MAIN], { env: { ...inherited, ...env }, stdio }));
+    return new Life(spawn(process.execPath, program, { env: { ...inherited, ...env }, stdio }));
   }
 
   get pid(): number {

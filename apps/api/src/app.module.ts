@@ -2,10 +2,8 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import { ScheduleModule } from '@nestjs/schedule';
 
 import { CommandsModule } from '#libs/commands';
-import { DockerRuntime } from '#libs/docker-runtime';
 import { OpenRpcModule } from '#libs/jsonrpc';
 import { ProcessesModule } from '#libs/processes';
-import { SandboxRuntime } from '#libs/runtime';
 import { SessionsModule } from '#libs/sessions';
 
 import type { Config } from './config/config.js';
@@ -22,17 +20,7 @@ import { HealthModule } from './health/health.module.js';
 import { LanguagesService } from './languages/languages.service.js';
 import { ProcessesGateway } from './processes/processes.gateway.js';
 import { Readers } from './processes/readers.js';
-
-/** The runtime is picked here, and nowhere else. */
-@Module({
-  providers: [{ provide: SandboxRuntime, useClass: DockerRuntime }],
-  exports: [SandboxRuntime],
-})
-class RuntimeModule {
-  static global(): DynamicModule {
-    return { module: RuntimeModule, global: true };
-  }
-}
+import { RuntimeModule } from './runtime.module.js';
 
 @Module({})
 export class AppModule {

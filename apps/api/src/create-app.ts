@@ -1,7 +1,6 @@
 import type { LoggerService } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
-import { readFile } from 'node:fs/promises';
 
 import { JsonRpcWsAdapter } from '#libs/jsonrpc';
 
@@ -11,12 +10,12 @@ import { describeError } from './gateway/errors.js';
 import { judgeOrigin } from './gateway/origin.js';
 import { prepareConnections } from './http/connections.js';
 import { logCall } from './logging/log-call.js';
-import { projectPath } from './project-path.js';
+import { readSeccompProfile } from './seccomp-profile.js';
 
 /** The whole server, not yet listening. */
 export async function createApp(config: Config, logger: LoggerService | false): Promise<NestExpressApplication> {
-  const seccompProfile = JSON.stringify(JSON.parse(await readFile(projectPath('docker', 'seccomp.json'), 'utf8')));
-  const app = await NestFactory.create<NestExpressApplication>(AppModule.forRoot(config, seccompProfile), {
+  const module = AppModule.forRoot(config, await readSeccompProfile());
+  const app = await NestFactory.create<NestExpressApplication>(module, {
     logger,
     abortOnError: false,
     // Bodies are files, to be stored as they are, whatever type they claim to be.

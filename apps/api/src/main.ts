@@ -1,9 +1,14 @@
 import './heap.js';
 
-import { Logger } from '@nestjs/common';
+import { type INestApplication, Logger } from '@nestjs/common';
+
+import { Doctor } from '#libs/doctor';
+import { SandboxRuntime } from '#libs/runtime';
 
 import { Config, ConfigError } from './config/config.js';
+import { doctorOptions } from './config/config.module.js';
 import { createApp } from './create-app.js';
+import { HostGuard, UnsafeHostError } from './host/host-guard.js';
 import { PinoLogger } from './logging/pino-logger.js';
 import { requireFreePort } from './port.js';
 import { listenTls } from './tls.js';
@@ -17,6 +22,12 @@ async function main(): Promise<void> {
   Logger.overrideLogger(logger);
   const app = await createApp(config, logger);
   app.enableShutdownHooks();
+  const runtime = app.get(SandboxRuntime);
+  const tenancy = { multiTenant: config.servesSeveralTenants, allowKnownEscapes: config.allowKnownEscapes };
+  // Before anything listens: nobody may get a sandbox on a host that cannot hold it.
+  await new HostGuard(new Doctor(runtime, doctorOptions(config)), runtime, tenancy).check((error) => {
+    void endFor(error, app);
+  });
   await app.listen(config.port, config.host);
   logger.log(`listening on ${await app.getUrl()}, control channel at /ws/jsonrpc`, 'Server');
   if (config.tlsCertFile !== undefined && config.tlsKeyFile !== undefined) {
@@ -27,10 +38,17 @@ async function main(): Promise<void> {
   }
 }
 
-main().catch((error: unknown) => {
-  // Before the log is there, and for settings, whose message is meant for the person who starts it.
-  const text =
-    error instanceof ConfigError || !(error instanceof Error) ? String(error) : (error.stack ?? error.message);
+async function endFor(error: UnsafeHostError, app: INestApplication): Promise<void> {
+  await app.close().catch(stop);
+  stop(error);
+}
+
+/** Before the log is there, and for what is meant for the person who starts it. */
+function stop(error: unknown): void {
+  const isForPerson = error instanceof ConfigError || error instanceof UnsafeHostError;
+  const text = isForPerson || !(error instanceof Error) ? String(error) : (error.stack ?? error.message);
   process.stderr.write(`${text}\n`);
   process.exit(1);
-});
+}
+
+main().catch(stop);

@@ -4,6 +4,7 @@ import type { ContainerCreateOptions } from 'dockerode';
 
 import {
   AgentError,
+  type EngineFacts,
   type ImageStatus,
   RuntimeError,
   type Sandbox,
@@ -137,6 +138,10 @@ export class DockerRuntime extends SandboxRuntime implements OnModuleInit {
 
   async ping(): Promise<{ engine: string; version: string }> {
     return this.engine.version();
+  }
+
+  facts(): Promise<EngineFacts> {
+    return this.engine.facts();
   }
 
   onBack(listener: () => void): void {

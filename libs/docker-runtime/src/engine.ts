@@ -1,9 +1,11 @@
 import Docker from 'dockerode';
 import { Socket } from 'node:net';
+import { hostname } from 'node:os';
 import type { Duplex } from 'node:stream';
 
-import { RuntimeError } from '#libs/runtime';
+import { type EngineFacts, RuntimeError } from '#libs/runtime';
 
+import { engineFacts } from './engine-facts.js';
 import { SharedCalls } from './shared-calls.js';
 
 const KEEP_ALIVE_MS = 15_000;
@@ -30,7 +32,7 @@ export class Engine {
   private readonly images = new SharedCalls<Docker.ImageInspectInfo>();
 
   constructor(
-    dockerHost: string,
+    private readonly dockerHost: string,
     private readonly timeoutMs: number,
   ) {
     this.docker = new Docker(connection(dockerHost));
@@ -49,6 +51,14 @@ export class Engine {
   async hostName(): Promise<string> {
     const info: unknown = await this.call(() => this.docker.info());
     return typeof info === 'object' && info !== null && 'Name' in info ? String(info.Name) : '';
+  }
+
+  async facts(): Promise<EngineFacts> {
+    const version = await this.call(() => this.docker.version());
+    const askedAt = Date.now();
+    const info: unknown = await this.call(() => this.docker.info());
+    const now = (askedAt + Date.now()) / 2;
+    return engineFacts({ info, version, dockerHost: this.dockerHost, hostName: hostname(), now });
   }
 
   create(options: Docker.ContainerCreateOptions): Promise<Docker.Container> {

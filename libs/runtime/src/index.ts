@@ -25,6 +25,7 @@ export {
   type UploadOptions,
   type WrittenFile,
 } from './agent/file-transfers.js';
+export type { EngineComponent, EngineFacts } from './engine-facts.js';
 export { FrameTooLargeError } from './agent/frames.js';
 export type { CallOptions } from './agent/settle.js';
 export { findLanguage, LANGUAGES } from './languages/index.js';

@@ -1,3 +1,4 @@
+import type { EngineFacts } from './engine-facts.js';
 import type { Sandbox, SandboxRecord, SandboxSpec } from './sandbox.js';
 
 export interface ImageStatus {
@@ -37,6 +38,9 @@ export abstract class SandboxRuntime {
 
   /** Resolves when the engine answers; rejects with engine_unavailable otherwise. */
   abstract ping(): Promise<{ engine: string; version: string }>;
+
+  /** What the engine is and runs on; it is asked each time. */
+  abstract facts(): Promise<EngineFacts>;
 
   /** Calls `listener` whenever the engine answers again after it did not, and once when it first does. */
   abstract onBack(listener: () => void): void;

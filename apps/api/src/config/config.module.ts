@@ -3,6 +3,7 @@ import { join } from 'node:path';
 
 import { CommandsOptions } from '#libs/commands';
 import { DockerRuntimeOptions } from '#libs/docker-runtime';
+import type { DoctorOptions } from '#libs/doctor';
 import { SessionsOptions } from '#libs/sessions';
 
 import { Config } from './config.js';
@@ -32,6 +33,18 @@ function dockerRuntimeOptions(config: Config, seccompProfile: string): DockerRun
     diskOvercommit: config.diskOvercommit,
     stateDirectory: join(config.stateDirectory, config.ownServerId),
     engineTimeoutMs: config.engineTimeoutMs,
+  };
+}
+
+/** What the doctor needs to know of a server. */
+export function doctorOptions(config: Config): DoctorOptions {
+  return {
+    ...(config.ociRuntime === undefined ? {} : { ociRuntime: config.ociRuntime }),
+    diskLimit: config.diskLimit,
+    stateDirectory: config.stateDirectory,
+    maxSessions: config.maxSessions,
+    port: config.port,
+    imageTag: config.imageTag,
   };
 }
 

@@ -41,10 +41,28 @@ describe('the defaults', () => {
   });
 });
 
+describe('several tenants', () => {
+  it.each<[Record<string, string>, boolean]>([
+    [{}, false],
+    [{ HOST: 'localhost' }, false],
+    [{ HOST: '127.8.0.1' }, false],
+    [{ HOST: '::1' }, false],
+    [{ HOST: '0.0.0.0' }, true],
+    [{ HOST: '::' }, true],
+    [{ HOST: '127.example.org' }, true],
+    [{ HOST: '0.0.0.0', MULTI_TENANT: 'false' }, false],
+    [{ MULTI_TENANT: 'true' }, true],
+  ])('are what is expected of %j: %s', (env, expected) => {
+    expect(Config.fromEnv(env).servesSeveralTenants).toBe(expected);
+  });
+});
+
 describe('a setting', () => {
   it.each<[string, string, Partial<Config>]>([
     ['HOST', '0.0.0.0', { host: '0.0.0.0' }],
     ['PORT', '0', { port: 0 }],
+    ['MULTI_TENANT', 'true', { multiTenant: true }],
+    ['ALLOW_KNOWN_ESCAPES', 'true', { allowKnownEscapes: true }],
     ['DOCKER_HOST', 'tcp://engine:2375', { dockerHost: 'tcp://engine:2375' }],
     ['SERVER_ID', 'blue-1.a_b', { serverId: 'blue-1.a_b' }],
     ['OCI_RUNTIME', 'runsc', { ociRuntime: 'runsc' }],
@@ -66,6 +84,8 @@ describe('a setting', () => {
     ['PORT', '80.5'],
     ['PORT', ' '],
     ['TLS_PORT', 'x'],
+    ['MULTI_TENANT', 'many'],
+    ['ALLOW_KNOWN_ESCAPES', 'yes'],
     ['DOCKER_HOST', '/var/run/docker.sock'],
     ['DOCKER_HOST', 'ssh://engine'],
     ['ENGINE_TIMEOUT_MS', '99'],

@@ -16,6 +16,7 @@ import {
 } from 'class-validator';
 import { validateCronExpression } from 'cron';
 import { randomBytes } from 'node:crypto';
+import { isIPv4 } from 'node:net';
 import { availableParallelism } from 'node:os';
 
 import { Env, envSettings, flag, list, number } from './env.js';
@@ -68,6 +69,19 @@ export class Config {
   @Env('ALLOWED_ORIGINS', 'Web pages that may connect, separated by commas, as `https://host`. Default: none.', list)
   @IsString({ each: true })
   allowedOrigins: string[] = [];
+
+  @Env(
+    'MULTI_TENANT',
+    'Whether people use it who must not see each other: then it does not start on a host with a known way out of a sandbox. Default: unless HOST is a loopback address.',
+    flag,
+  )
+  @IsOptional()
+  @IsBoolean()
+  multiTenant?: boolean;
+
+  @Env('ALLOW_KNOWN_ESCAPES', 'Starts for several tenants on such a host all the same: `true` or `false`.', flag)
+  @IsBoolean()
+  allowKnownEscapes = false;
 
   @Env('DOCKER_HOST', 'The engine: `unix:///path`, `tcp://host:port` or `https://host:port`.')
   @Matches(/^(unix:\/\/\/.|(tcp|https?):\/\/[^/:]+)/, {
@@ -293,6 +307,11 @@ export class Config {
     return this.serverId ?? `codebeaker-${this.port}`;
   }
 
+  /** Whether people who must not see each other's sessions use the server. */
+  get servesSeveralTenants(): boolean {
+    return this.multiTenant ?? !isLoopback(this.host);
+  }
+
   /** An empty variable counts as none, as it does in compose files. */
   static fromEnv(env: Readonly<Record<string, string | undefined>>): Config {
     const config = new Config();
@@ -318,6 +337,10 @@ export class Config {
     }
     if (wrong.length > 0) throw new ConfigError(wrong);
   }
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'));
 }
 
 /** Stops the start: a server must not half-run on a setting that it did not understand. */

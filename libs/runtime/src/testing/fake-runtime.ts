@@ -1,6 +1,7 @@
 import { AgentChannel } from '../agent/agent-channel.js';
 import { AgentClient } from '../agent/agent-client.js';
 import { ChannelLostError } from '../agent/agent-error.js';
+import type { EngineFacts } from '../engine-facts.js';
 import { RuntimeError } from '../runtime-error.js';
 import type { Sandbox, SandboxLostReason, SandboxRecord, SandboxSpec } from '../sandbox.js';
 import { type ImageStatus, SandboxRuntime } from '../sandbox-runtime.js';
@@ -8,6 +9,21 @@ import { FakeAgent } from './fake-agent.js';
 
 export const FAKE_IMAGE = 'codebeaker-python:latest';
 const HELLO_TIMEOUT_MS = 1_000;
+
+const FACTS: EngineFacts = {
+  product: 'fake',
+  components: [{ name: 'Engine', version: '1', build: '' }],
+  kernel: '1.0.0',
+  operatingSystem: 'Fake Linux',
+  isLocal: false,
+  reachedBy: 'tls',
+  cgroupVersion: '2',
+  enforces: { memory: true, swap: true, pids: true, cpu: true },
+  securityOptions: ['name=seccomp,profile=default'],
+  defaultRuntime: 'fake',
+  rootDirectory: '/fake',
+  clockOffsetMs: 0,
+};
 
 /** One sandbox as the engine has it; outlives the runtimes that speak to it. */
 export interface FakeContainer {
@@ -137,6 +153,11 @@ export class FakeRuntime extends SandboxRuntime {
   async ping(): Promise<{ engine: string; version: string }> {
     this.engine.requireUp();
     return { engine: 'fake', version: '1' };
+  }
+
+  async facts(): Promise<EngineFacts> {
+    this.engine.requireUp();
+    return FACTS;
   }
 
   onBack(listener: () => void): void {

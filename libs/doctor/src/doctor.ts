@@ -1,0 +1,111 @@
+import { findLanguage, RuntimeError, type SandboxRuntime } from '#libs/runtime';
+
+import { CHECKS } from './checks/index.js';
+import type { Check, Need } from './check.js';
+import { fail, type Finding, unknown, type Verdict } from './finding.js';
+import type { Host, HostSettings, ProbeFacts } from './host.js';
+import { machineFacts } from './machine.js';
+import { probe } from './probes/probes.js';
+
+/** What the doctor is told; the application's configuration provides it. */
+export interface DoctorOptions extends HostSettings {
+  readonly imageTag: string;
+}
+
+export interface Report {
+  readonly checkedAt: string;
+  /** What the verdicts are true of. */
+  readonly host: Readonly<Record<string, string>>;
+  readonly totals: Readonly<Record<Verdict, number>>;
+  /** Known ways out of a sandbox that are open here, by their CVEs. */
+  readonly escapes: readonly string[];
+  readonly findings: readonly Finding[];
+}
+
+/** Looks at what this host gives to sandboxes, and says what to do about it. */
+export class Doctor {
+  constructor(
+    private readonly runtime: SandboxRuntime,
+    private readonly options: DoctorOptions,
+  ) {}
+
+  /**
+   * What can be told without making a sandbox: milliseconds. Checks that cannot be made so are left out.
+   * @throws RuntimeError engine_unavailable
+   */
+  async quick(): Promise<Report> {
+    const host = await this.look();
+    const known: Need[] = host.machine ? ['machine'] : [];
+    return report(
+      host,
+      CHECKS.filter(({ needs }) => needs.every((need) => known.includes(need))),
+    );
+  }
+
+  /** Every check, some of them by a real sandbox: seconds. Without an engine the report says so, and no more. */
+  async full(): Promise<Report> {
+    let host: Host;
+    try {
+      host = await this.look();
+    } catch (error) {
+      if (error instanceof RuntimeError) return withoutEngine(error.message);
+      throw error;
+    }
+    return report({ ...host, probes: await this.probe() }, CHECKS);
+  }
+
+  private async look(): Promise<Host> {
+    const engine = await this.runtime.facts();
+    const settings = this.options;
+    if (!engine.isLocal) return { engine, settings };
+    return { engine, settings, machine: await machineFacts(engine, settings) };
+  }
+
+  private async probe(): Promise<ProbeFacts | string> {
+    const image = `${findLanguage('python')?.image ?? ''}:${this.options.imageTag}`;
+    try {
+      return await probe(this.runtime, image, this.options);
+    } catch (error) {
+      return `No sandbox could be used: ${error instanceof Error ? error.message : String(error)}`;
+    }
+  }
+}
+
+/** What the checks say of a host. */
+export function report(host: Host, checks: readonly Check[]): Report {
+  const versions = host.engine.components.map(({ name, version }) => [name, version]);
+  const facts = {
+    kernel: host.engine.kernel,
+    operatingSystem: host.engine.operatingSystem,
+    product: host.engine.product,
+    ...Object.fromEntries(versions),
+  };
+  return reportOf(
+    facts,
+    checks.map((check) => examine(check, host)),
+  );
+}
+
+function examine(check: Check, host: Host): Finding {
+  const isElsewhere = check.needs.includes('machine') && !host.machine;
+  const judgement = isElsewhere
+    ? unknown('The engine runs on another machine.', 'Run npm run doctor there.')
+    : check.judge(host);
+  return { id: check.id, title: check.title, escapes: [], ...judgement };
+}
+
+function withoutEngine(message: string): Report {
+  const mend = 'bash scripts/engine.sh finds, installs or starts one; DOCKER_HOST says where one is.';
+  return reportOf({}, [{ id: 'engine', title: 'engine', escapes: [], ...fail(message, mend) }]);
+}
+
+function reportOf(host: Readonly<Record<string, string>>, findings: readonly Finding[]): Report {
+  const count = (verdict: Verdict): number => findings.filter((finding) => finding.verdict === verdict).length;
+  return {
+    checkedAt: new Date().toISOString(),
+    host,
+    totals: { ok: count('ok'), warn: count('warn'), fail: count('fail'), unknown: count('unknown') },
+    escapes: findings.flatMap(({ escapes }) => escapes),
+    findings,
+  };
+}

@@ -1,0 +1,121 @@
+import { randomUUID } from 'node:crypto';
+
+import type { ProcessEnd, Sandbox, SandboxLimits, SandboxRuntime } from '#libs/runtime';
+
+import type { HostSettings, LimitFacts, ProbeFacts, SandboxFacts } from '../host.js';
+import { ownAddresses } from '../machine.js';
+import { LOOK_AROUND, START_PROCESSES, TAKE_MEMORY } from './probe-program.js';
+
+const MIB = 1_048_576;
+const RUN_LIMIT_MS = 60_000;
+const MAX_OUTPUT_BYTES = MIB;
+/** Small, so that going beyond them is quick. */
+const LIMITS: SandboxLimits = {
+  memoryBytes: 64 * MIB,
+  cpus: 0.5,
+  pids: 24,
+  diskBytes: 16 * MIB,
+  tmpBytes: 4 * MIB,
+  openFiles: 256,
+  network: 'none',
+};
+/** Of the engine's API, with and without TLS. */
+const ENGINE_PORTS = [2375, 2376];
+/** Gateways of Docker's networks, of Docker Desktop's virtual machine, and where clouds keep secrets. */
+const GATEWAYS = ['172.17.0.1', '172.18.0.1', '192.168.65.7', '192.168.65.1', 'host.docker.internal'];
+const METADATA = '169.254.169.254:80';
+
+interface Run {
+  readonly end: ProcessEnd;
+  readonly lines: readonly string[];
+}
+
+/**
+ * Makes a sandbox as sessions are made, looks at it from inside, goes beyond its limits, and removes it.
+ * @param image one with Python
+ * @throws RuntimeError as SandboxRuntime.create does; Error where the programs could not be run
+ */
+export async function probe(runtime: SandboxRuntime, image: string, settings: HostSettings): Promise<ProbeFacts> {
+  const sandbox = await runtime.create({ image, limits: LIMITS, labels: { doctor: 'true' } });
+  try {
+    const addresses = addressesToTry(settings);
+    const seen = await lookAround(sandbox, addresses);
+    return {
+      ...seen,
+      diskLimitKind: sandbox.diskLimitKind,
+      cpuLimit: LIMITS.cpus,
+      memory: await beyond(sandbox, TAKE_MEMORY, LIMITS.memoryBytes),
+      pids: await beyond(sandbox, START_PROCESSES, LIMITS.pids),
+    };
+  } finally {
+    await sandbox.destroy();
+  }
+}
+
+function addressesToTry(settings: HostSettings): string[] {
+  const ports = [...ENGINE_PORTS, ...(settings.port > 0 ? [settings.port] : [])];
+  const hosts = [...ownAddresses(), ...GATEWAYS];
+  return [...hosts.flatMap((host) => ports.map((port) => `${host}:${port}`)), METADATA];
+}
+
+async function lookAround(
+  sandbox: Sandbox,
+  addresses: readonly string[],
+): Promise<{ sandbox: SandboxFacts; disk: LimitFacts; tmp: LimitFacts }> {
+  const { end, lines } = await run(sandbox, LOOK_AROUND, [
+    String(LIMITS.diskBytes),
+    String(LIMITS.tmpBytes),
+    ...addresses,
+  ]);
+  const answer = lines.at(-1);
+  if (end.exitCode !== 0 || answer === undefined) {
+    throw new Error(`the program that looks around ended as ${end.endReason}, exit code ${end.exitCode ?? 'none'}`);
+  }
+  const {
+    sandbox: seen,
+    disk,
+    tmp,
+  } = JSON.parse(answer) as {
+    sandbox: Omit<SandboxFacts, 'clockOffsetMs' | 'cpus'> & { now: number; cpus: number | null };
+    disk: LimitFacts;
+    tmp: LimitFacts;
+  };
+  const { now, cpus, ...facts } = seen;
+  return {
+    sandbox: { ...facts, ...(cpus === null ? {} : { cpus }), clockOffsetMs: now - Date.now() },
+    disk,
+    tmp,
+  };
+}
+
+async function beyond(sandbox: Sandbox, program: string, limit: number): Promise<LimitFacts> {
+  const { end, lines } = await run(sandbox, program, []);
+  return { limit, reached: Number(lines.at(-1) ?? 0), endReason: end.endReason };
+}
+
+async function run(sandbox: Sandbox, program: string, args: readonly string[]): Promise<Run> {
+  const parts: Buffer[] = [];
+  const end = await sandbox.agent.run(
+    {
+      processId: randomUUID(),
+      args: ['python3', '-I', '-c', program, ...args],
+      env: { ...sandbox.baseEnv },
+      cwd: '/workspace',
+      timeoutMs: RUN_LIMIT_MS,
+      forwardBytes: MAX_OUTPUT_BYTES,
+      outputLimitBytes: MAX_OUTPUT_BYTES,
+    },
+    {
+      onOutput: ({ stream, data }) => {
+        if (stream === 'stdout') parts.push(Buffer.from(data));
+      },
+    },
+  );
+  return {
+    end,
+    lines: Buffer.concat(parts)
+      .toString()
+      .split('\n')
+      .filter((line) => line !== ''),
+  };
+}
