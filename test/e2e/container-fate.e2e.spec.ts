@@ -81,6 +81,8 @@ describe('somebody else at the engine', () => {
       );
       expect(refusal).toMatchObject(PAUSED);
       expect(refusal.message).toMatch(/docker unpause/);
+      const started = { sessionId: session.id, commandName: 'touch', args: ['made'] };
+      expect(await settled(server.client.call('process.start', started))).toMatchObject(PAUSED);
       expect(await server.client.call('session.get', { sessionId: session.id })).toMatchObject({ state: 'Active' });
     } finally {
       await container.unpause();
@@ -92,6 +94,7 @@ describe('somebody else at the engine', () => {
     );
     expect(works).toMatchObject({ success: true, result: { stdout: 'again\n' } });
     expect(await slow.result).toMatchObject({ success: true, result: { stdout: 'up\nslow\n' } });
+    expect(await session.sh('ls')).toBe('');
     await session.close();
     await nothingIsLeft();
   });

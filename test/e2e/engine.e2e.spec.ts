@@ -10,6 +10,7 @@ import { SecondEngine } from '../support/second-engine.js';
 import { useServer } from '../support/server-under-test.js';
 import { written } from '../support/streamed.js';
 import type { TestSession } from '../support/test-session.js';
+import { WatchedProcess } from '../support/watched-process.js';
 
 const EVERY_SECOND = '*/1 * * * * *';
 /** Only the engine's own word can tell of a container's end, for no clean-up looks. */
@@ -156,6 +157,23 @@ describe('an engine', () => {
       }
       await works(session);
       expect(await session.sh('cat kept')).toBe('kept');
+      await session.close();
+    });
+
+    it('costs a background process and its reader not a byte, and starts none meanwhile', async () => {
+      const session = await server.session();
+      const script = 'for i in $(seq 300); do echo $i; sleep 0.01; done; exit 9';
+      const process = await WatchedProcess.start(server.client, session.id, 'sh', ['-c', script]);
+      await process.written('\n20\n');
+      await proxy.cut();
+      const started = { sessionId: session.id, commandName: 'touch', args: ['made'] };
+      expect(await within(settled(server.client.call('process.start', started)))).toMatchObject(UNAVAILABLE);
+      await proxy.restore();
+
+      expect(await within(process.exited())).toMatchObject({ endReason: 'exited', exitCode: 9 });
+      expect(process.text).toBe(Array.from({ length: 300 }, (_, line) => `${line + 1}\n`).join(''));
+      expect(process.droppedBytes).toBe(0);
+      expect(await session.sh('ls')).toBe('');
       await session.close();
     });
 

@@ -423,6 +423,26 @@ describe('DockerRuntime', () => {
     await expect(sandbox.agent.ping()).resolves.toBeUndefined();
   });
 
+  it('tells when to ask again: it is unpaused, the engine is back, or this server lets it go', async () => {
+    const { sandbox } = await created();
+    const { sandbox: other } = await created();
+    const tell = vi.fn();
+    const unsubscribe = sandbox.onBack(tell);
+    docker.tell('pause', sandbox.id);
+    docker.tell('unpause', other.id);
+    await arrived();
+    expect(tell).not.toHaveBeenCalled();
+    docker.tell('unpause', sandbox.id);
+    await vi.waitFor(() => expect(tell).toHaveBeenCalledTimes(1));
+    for (const stream of docker.events.splice(0)) stream.destroy();
+    await vi.waitFor(() => expect(tell).toHaveBeenCalledTimes(2));
+    sandbox.detach();
+    expect(tell).toHaveBeenCalledTimes(3);
+    unsubscribe();
+    sandbox.detach();
+    expect(tell).toHaveBeenCalledTimes(3);
+  });
+
   it('tells a sandbox lost whose container went while nobody looked', async () => {
     const { sandbox, container } = await created();
     docker.events = [];

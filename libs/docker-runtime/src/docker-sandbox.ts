@@ -56,7 +56,11 @@ export class DockerSandbox implements Sandbox {
   private isPaused = false;
   private lastOomAt = Number.NEGATIVE_INFINITY;
   private readonly onEvent = (event: ContainerEvent): void => this.heed(event);
-  private readonly onEngineUp = (): void => void this.ready().catch(() => undefined);
+  private readonly onEngineUp = (): void => {
+    this.ready().catch(() => undefined);
+    this.tellBack();
+  };
+  private readonly backListeners = new Set<() => void>();
 
   constructor(
     facts: SandboxFacts,
@@ -133,12 +137,23 @@ export class DockerSandbox implements Sandbox {
     return this.destroying;
   }
 
+  onBack(listener: () => void): () => void {
+    this.backListeners.add(listener);
+    return () => this.backListeners.delete(listener);
+  }
+
+  private tellBack(): void {
+    for (const tell of this.backListeners) tell();
+  }
+
   /** Ends the connection; the container goes on. */
   detach(): void {
     this.detached = true;
     this.watch.off('container', this.onEvent);
     this.watch.off('up', this.onEngineUp);
     this.channel?.close();
+    // Whoever waits for it to be back learns that this server will not see it.
+    this.tellBack();
   }
 
   private line(): AgentChannel {
@@ -232,7 +247,10 @@ export class DockerSandbox implements Sandbox {
     if (event.action === 'oom') this.lastOomAt = Date.now();
     if (event.action === 'kill') this.wasKilled = true;
     if (event.action === 'pause') this.isPaused = true;
-    if (event.action === 'unpause') this.isPaused = false;
+    if (event.action === 'unpause') {
+      this.isPaused = false;
+      this.tellBack();
+    }
     if (event.action === 'die') this.end(this.deathReason(event.attributes['exitCode']));
     if (event.action === 'destroy') this.end('container_lost');
   }

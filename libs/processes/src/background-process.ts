@@ -1,6 +1,8 @@
 import { deferred, type OutputChunk, type ProcessEnd } from '#libs/runtime';
 import type { Activity, Session } from '#libs/sessions';
 
+import { unlessAborted } from './abortable.js';
+
 /** How long the agent keeps what has ended, and how much of it: PROTOCOL.md. */
 const KEPT_MS = 600_000;
 
@@ -41,16 +43,7 @@ export class BackgroundProcess {
 
   /** Resolves when it has ended; rejects with the signal's reason. */
   async ended(signal?: AbortSignal): Promise<ProcessEnd> {
-    signal?.throwIfAborted();
-    if (!signal) return this.over.promise;
-    const aborted = deferred<never>();
-    const onAbort = (): void => aborted.reject(signal.reason);
-    signal.addEventListener('abort', onAbort, { once: true });
-    try {
-      return await Promise.race([this.over.promise, aborted.promise]);
-    } finally {
-      signal.removeEventListener('abort', onAbort);
-    }
+    return unlessAborted(this.over.promise, signal);
   }
 
   /** Keeps its session Active until it has ended. */
@@ -71,8 +64,9 @@ export class BackgroundProcess {
     this.expiry.unref();
   }
 
-  /** The agent has forgotten it before it was asked: how it ended will never be known, and is not made up. */
-  vanish(error: Error): void {
+  /** How it ended will never be known, and is not made up: whoever waits hears why. */
+  vanish(error: unknown): void {
+    if (this.known) return;
     this.activity?.end();
     this.over.reject(error);
     this.onExpired(this);

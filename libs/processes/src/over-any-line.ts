@@ -1,14 +1,18 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import { AgentError, AgentSilentError, ChannelLostError, deferred, RuntimeError, type Sandbox } from '#libs/runtime';
 
-import { ChannelLostError, RuntimeError, type Sandbox } from '#libs/runtime';
+import { unlessAborted } from './abortable.js';
 
-/** Between two questions whether an engine that was away is back: it is asked, because it cannot tell. */
-const ENGINE_PAUSE_MS = 500;
+/** An engine that answers, but refuses the line to a sandbox, is no event when it does so no more. */
+const LATEST_ASK_MS = 5_000;
+/** Nothing tells when an agent has room for another exchange. */
+const BUSY_PAUSE_MS = 100;
 
 /**
- * Makes an attempt again with each new line to the agent, until it is answered.
+ * Makes an attempt again with each new line to the agent, until it is answered. Waits while the engine is away, the
+ * sandbox is paused, or its agent has too much to do.
  * @returns undefined when the sandbox is gone for good
- * @throws what the attempt rejects with, unless it is the end of a line; ChannelLostError when this server lets go
+ * @throws what the attempt rejects with, unless it is the end of a line; ChannelLostError when this server lets go; the
+ * signal's reason
  */
 export async function overAnyLine<T>(
   sandbox: Sandbox,
@@ -20,18 +24,44 @@ export async function overAnyLine<T>(
     try {
       return await attempt();
     } catch (error) {
-      if (!(error instanceof ChannelLostError) || signal?.aborted) throw error;
+      if (signal?.aborted) throw error;
+      if (error instanceof AgentError && error.code === 'busy') await pause(BUSY_PAUSE_MS, signal);
+      // Silence has had its time: whoever asked decides.
+      else if (!(error instanceof ChannelLostError) || error instanceof AgentSilentError) throw error;
     }
   }
 }
 
 async function readyAgain(sandbox: Sandbox, signal: AbortSignal | undefined): Promise<boolean> {
   for (;;) {
+    const back = new AbortController();
+    // Before it is asked, for it may be back in between.
+    const unsubscribe = sandbox.onBack(() => back.abort());
+    const forward = (): void => back.abort();
+    signal?.addEventListener('abort', forward, { once: true });
     try {
       return await sandbox.ready();
     } catch (error) {
-      if (!(error instanceof RuntimeError) || error.kind !== 'engine_unavailable') throw error;
+      if (!isPassing(error)) throw error;
+      await pause(LATEST_ASK_MS, back.signal).catch(() => undefined);
+    } finally {
+      unsubscribe();
+      signal?.removeEventListener('abort', forward);
     }
-    await delay(ENGINE_PAUSE_MS, undefined, signal ? { signal } : {});
+    signal?.throwIfAborted();
+  }
+}
+
+function isPassing(error: unknown): boolean {
+  return error instanceof RuntimeError && (error.kind === 'engine_unavailable' || error.kind === 'sandbox_paused');
+}
+
+async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  const over = deferred<void>();
+  const timer = setTimeout(() => over.resolve(), ms);
+  try {
+    await unlessAborted(over.promise, signal);
+  } finally {
+    clearTimeout(timer);
   }
 }

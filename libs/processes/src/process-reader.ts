@@ -1,5 +1,6 @@
 import { AgentError, type OutputChunk, type OutputGap, type ProcessEnd } from '#libs/runtime';
 
+import { unlessAborted } from './abortable.js';
 import type { BackgroundProcess } from './background-process.js';
 import { overAnyLine } from './over-any-line.js';
 
@@ -11,6 +12,11 @@ export interface ProcessSink {
   exited(end: ProcessEnd, droppedBytes: number): void;
   /** Nothing more can be told of the process, for a reason of the agent's. The last word. */
   failed(error: Error): void;
+}
+
+/** A reader's place among those that its session may have. */
+export interface ReaderSlot {
+  free(): void;
 }
 
 /** One reader of one process. It has an exchange of its own, so that only it waits for a slow client. */
@@ -25,7 +31,7 @@ export class ProcessReader {
     /** The next chunk that is due. */
     private nextSeq: number,
     private readonly sink: ProcessSink,
-    private readonly onDone: () => void,
+    private slot: ReaderSlot | undefined,
   ) {
     this.handedOn = nextSeq === 0 ? { stdout: 0, stderr: 0 } : {};
   }
@@ -47,8 +53,15 @@ export class ProcessReader {
     } catch (error) {
       if (!this.stopping.signal.aborted) this.sink.failed(error instanceof Error ? error : new Error(String(error)));
     } finally {
-      this.onDone();
+      this.yieldSlot()?.free();
     }
+  }
+
+  /** Gives its place to whoever follows it; undefined when it is not held any more. */
+  yieldSlot(): ReaderSlot | undefined {
+    const { slot } = this;
+    this.slot = undefined;
+    return slot;
   }
 
   /** Detaches; the sink hears no more from now on. */
@@ -73,7 +86,16 @@ export class ProcessReader {
     this.nextSeq = chunk.seq + 1;
     this.process.see(chunk);
     this.handedOn[chunk.stream] = chunk.offset + chunk.data.length;
-    return this.sink.output(chunk, this.takeGaps(chunk.seq));
+    const taking = this.sink.output(chunk, this.takeGaps(chunk.seq));
+    return taking && this.unlessStopped(taking);
+  }
+
+  /** A client that takes nothing must not hold up the end of a reader that nobody wants any more. */
+  private async unlessStopped(taking: Promise<void>): Promise<void> {
+    const { signal } = this.stopping;
+    await unlessAborted(taking, signal).catch((error: unknown) => {
+      if (!signal.aborted) throw error;
+    });
   }
 
   private missingOf({ stdoutBytes, stderrBytes }: ProcessEnd): number {

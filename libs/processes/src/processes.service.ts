@@ -1,9 +1,8 @@
-import { Injectable, Logger } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import { randomBytes } from 'node:crypto';
 
 import {
   AgentError,
-  type EndReason,
   FrameTooLargeError,
   type ProcessEnd,
   type ProcessInfo,
@@ -21,10 +20,11 @@ import {
 } from '#libs/sessions';
 
 import { BackgroundProcess } from './background-process.js';
-import { overAnyLine } from './over-any-line.js';
+import { ProcessEnds } from './process-ends.js';
 import { ProcessIndex } from './process-index.js';
-import { ProcessReader, type ProcessSink } from './process-reader.js';
+import { ProcessReader, type ProcessSink, type ReaderSlot } from './process-reader.js';
 import { invalid, processNotFound, quotaExceeded, refusalOf } from './refusals.js';
+import { startWithin } from './start-within.js';
 
 /** Each takes an exchange with the agent, which has 256 for everything. */
 const MAX_RUNNING = 64;
@@ -55,22 +55,25 @@ export type ProcessSpan = Pick<ProcessInfo, 'state' | 'firstSeq' | 'nextSeq'>;
  */
 @Injectable()
 export class ProcessesService {
-  private readonly logger = new Logger(ProcessesService.name);
   private readonly index = new ProcessIndex();
   private readonly readers = new WeakMap<Session, number>();
+  private readonly ends: ProcessEnds;
 
   constructor(
     sessions: SessionsService,
     private readonly feed: StatusFeed,
   ) {
+    this.ends = new ProcessEnds(feed);
     sessions.onAdoption((session, processes) => this.adopt(session, processes));
   }
 
   /**
    * Starts a process. One that cannot be started has ended by `spawn_failed`, as any other end.
-   * @throws DomainError session_ended, quota_exceeded, invalid_params
+   * @throws DomainError session_ended, quota_exceeded, rate_limited, invalid_params
+   * @throws RuntimeError sandbox_silent: then nothing of it goes on running
    */
   async start(session: Session, request: StartRequest): Promise<BackgroundProcess> {
+    await this.requireReady(session);
     if (this.index.runningIn(session) >= MAX_RUNNING) {
       throw quotaExceeded('processes', MAX_RUNNING, `${MAX_RUNNING} background processes run in the session already.`);
     }
@@ -89,8 +92,7 @@ export class ProcessesService {
       startedAt: new Date(),
     });
     try {
-      const started = await overAnyLine(session.sandbox, session.ended, () => startOnce(session, spec));
-      if (started === undefined) process.finish(process.unseenEnd());
+      if (!(await startWithin(session, spec))) process.finish(process.unseenEnd());
     } catch (error) {
       const failure = spawnFailure(error);
       process.finish({ ...process.unseenEnd(), endReason: 'spawn_failed', ...failure });
@@ -100,7 +102,7 @@ export class ProcessesService {
     }
     if (session.endReason !== undefined && process.end) throw sessionEnded(session);
     this.feed.publish({ event: 'process.started', sessionId: session.id, details: { processId: process.id } });
-    this.follow(process);
+    this.ends.follow(process);
     return process;
   }
 
@@ -128,18 +130,21 @@ export class ProcessesService {
 
   /**
    * A reader from `fromSeq` on; its `run` begins.
+   * @param inPlaceOf a reader of the same process, which the caller stops: a replacement is never one too many
    * @throws DomainError quota_exceeded
    */
-  attach(process: BackgroundProcess, fromSeq: number, sink: ProcessSink): ProcessReader {
-    const { session } = process;
+  attach(process: BackgroundProcess, fromSeq: number, sink: ProcessSink, inPlaceOf?: ProcessReader): ProcessReader {
+    const slot = inPlaceOf?.yieldSlot() ?? this.takeSlot(process.session);
+    return new ProcessReader(process, fromSeq, sink, slot);
+  }
+
+  private takeSlot(session: Session): ReaderSlot {
     const readers = this.readers.get(session) ?? 0;
     if (readers >= MAX_READERS) {
       throw quotaExceeded('readers', MAX_READERS, `${MAX_READERS} readers are attached in the session already.`);
     }
     this.readers.set(session, readers + 1);
-    return new ProcessReader(process, fromSeq, sink, () =>
-      this.readers.set(session, (this.readers.get(session) ?? 1) - 1),
-    );
+    return { free: () => this.readers.set(session, (this.readers.get(session) ?? 1) - 1) };
   }
 
   /** Resolves when its stdin has taken all of it. */
@@ -195,64 +200,14 @@ export class ProcessesService {
       if (kind !== 'start') continue;
       const facts = { processId, args, pty, startedAt: new Date(startedAt) };
       const process = this.track(session, end ? undefined : session.hold(), facts);
-      if (end) this.finish(process, end);
-      else this.follow(process);
+      if (end) this.ends.finish(process, end);
+      else this.ends.follow(process);
     }
-  }
-
-  /** Learns of its end, over every line that the sandbox gets; kills it when its session ends. */
-  private follow(process: BackgroundProcess): void {
-    const { session } = process;
-    const kill = (): void => {
-      session.sandbox.agent.kill(process.id).catch((error: unknown) => {
-        this.logger.debug({
-          message: 'a process was not killed before its sandbox went',
-          processId: process.id,
-          error,
-        });
-      });
-    };
-    if (session.ended.aborted) kill();
-    else session.ended.addEventListener('abort', kill, { once: true });
-    overAnyLine(session.sandbox, undefined, () => session.sandbox.agent.processes.wait(process.id))
-      .then((end: ProcessEnd | undefined) => this.finish(process, end ?? process.unseenEnd()))
-      .catch((error: unknown) => {
-        // The server lets go of its sandboxes, or the agent forgot it while the engine was away.
-        this.logger.debug({ message: 'the end of a process is not known', processId: process.id, error });
-        if (!(error instanceof AgentError)) return;
-        this.tellExit(process, { endReason: null, exitCode: null, signal: null });
-        process.vanish(processNotFound());
-      })
-      .finally(() => session.ended.removeEventListener('abort', kill));
-  }
-
-  private finish(process: BackgroundProcess, end: ProcessEnd): void {
-    // First, for the session that waits for its last process to end is told to have ended after it.
-    this.tellExit(process, end);
-    process.finish(end);
-  }
-
-  private tellExit(
-    { id: processId, session }: BackgroundProcess,
-    { endReason, exitCode, signal }: Pick<ProcessEnd, 'exitCode' | 'signal'> & { endReason: EndReason | null },
-  ): void {
-    const details = { processId, endReason, exitCode, signal };
-    this.feed.publish({ event: 'process.exited', sessionId: session.id, details });
   }
 }
 
 function terminalEnv({ term = 'xterm-256color' }: Terminal): Record<string, string> {
   return { TERM: term, LANG: 'C.UTF-8' };
-}
-
-/** A start whose answer was lost with its line has happened or not: the id that we chose tells. */
-async function startOnce(session: Session, spec: StartSpec): Promise<true> {
-  try {
-    await session.sandbox.agent.processes.start(spec);
-  } catch (error) {
-    if (!(error instanceof AgentError) || error.code !== 'process_exists') throw error;
-  }
-  return true;
 }
 
 function spawnFailure(error: unknown): Pick<ProcessEnd, 'kind' | 'errno' | 'message'> | undefined {

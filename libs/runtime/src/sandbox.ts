@@ -59,6 +59,11 @@ export interface Sandbox {
    * @throws RuntimeError engine_unavailable while the engine does not answer, sandbox_paused while it stands still
    */
   ready(): Promise<boolean>;
+  /**
+   * Calls `listener` whenever it is worth asking `ready` again after that rejected: the engine is back, or has unpaused it.
+   * Returns the unsubscribe function.
+   */
+  onBack(listener: () => void): () => void;
   /** Ends the line to the agent; the sandbox goes on, for whoever adopts it. */
   detach(): void;
   /** Removes it and all that belonged to it; resolves when nothing is left. Idempotent. */

@@ -120,6 +120,20 @@ describe('session.expiring', () => {
     expect(times('session.expiring')).toEqual([expiring('idle_timeout', 4)]);
   });
 
+  it('is not said of the idle time of a session that is taken up while something runs in it', () => {
+    const session = sessionOf({ idleTimeoutMinutes: 30, maxLifetimeMinutes: 1000 });
+    vi.advanceTimersByTime(28 * MINUTE_MS);
+    watch.begin(session, 'session.adopted');
+    const activity = session.hold();
+    vi.advanceTimersByTime(60 * MINUTE_MS);
+    expect(published.map(({ event }) => event)).toEqual(['session.adopted']);
+    activity.end();
+    vi.advanceTimersByTime(MINUTE_MS);
+    expect(published.map(({ event }) => event)).toEqual(['session.adopted', 'session.idle']);
+    vi.advanceTimersByTime(24 * MINUTE_MS);
+    expect(times('session.expiring')).toEqual([expiring('idle_timeout', 118)]);
+  });
+
   it('waits longer than Node’s timers can', () => {
     const days = 40 * 24 * 60;
     watch.begin(sessionOf({ idleTimeoutMinutes: days, maxLifetimeMinutes: days * 2 }), 'session.created');

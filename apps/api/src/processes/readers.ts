@@ -16,12 +16,13 @@ export class Readers {
 
   /**
    * Replaces the connection's reader of the process, if there is one.
-   * @throws DomainError quota_exceeded
+   * @throws DomainError quota_exceeded; then nothing has changed
    */
   attach(connection: RpcConnection, process: BackgroundProcess, fromSeq: number): void {
     const own = this.of(connection);
-    own.get(process.id)?.stop();
-    const reader = this.processes.attach(process, fromSeq, this.sink(connection, process));
+    const former = own.get(process.id);
+    const reader = this.processes.attach(process, fromSeq, this.sink(connection, process), former);
+    former?.stop();
     own.set(process.id, reader);
     if (connection.closed.aborted) reader.stop();
     // The answer to the request that attaches leaves within this turn of the event loop, so it comes before any output.

@@ -34,14 +34,17 @@ export interface AttachOptions {
 
 /**
  * The agent's verbs for processes that outlive their request and the line to the server. Errors are those of AgentClient;
- * `attach`, `wait` and `write` last as long as the process wants.
+ * `start` lasts as long as the agent wants, `attach`, `wait` and `write` as long as the process does.
  */
 export class AgentProcesses {
   constructor(private readonly channel: () => AgentChannel) {}
 
-  /** Resolves once the program runs; AgentError `spawn_failed` has `kind` in its details. */
-  async start(spec: StartSpec): Promise<{ pid: number }> {
-    const { head } = await settle(this.open('start', spec), {});
+  /**
+   * Resolves once the program runs; AgentError `spawn_failed` has `kind` in its details. Aborting it asks the agent not to
+   * begin any more: it still answers what it did. How long to wait for that is the caller's to say.
+   */
+  async start(spec: StartSpec, signal?: AbortSignal): Promise<{ pid: number }> {
+    const { head } = await answered(this.open('start', spec), signal);
     return { pid: Number(head['pid']) };
   }
 

@@ -47,6 +47,7 @@ export class FakeEngine {
   /** Called with each new sandbox before anybody speaks to it. */
   onAdd: (container: FakeContainer) => void = () => undefined;
   private made = 0;
+  private readonly backListeners = new Set<() => void>();
   private readonly watchers = new Set<(id: string) => void>();
 
   add(spec: SandboxSpec): FakeContainer {
@@ -81,6 +82,17 @@ export class FakeEngine {
     container.agent.breakLine();
   }
 
+  onBack(listener: () => void): () => void {
+    this.backListeners.add(listener);
+    return () => this.backListeners.delete(listener);
+  }
+
+  /** It is there again. */
+  comeBack(): void {
+    this.isAway = false;
+    for (const tell of this.backListeners) tell();
+  }
+
   watch(tell: (id: string) => void): () => void {
     this.watchers.add(tell);
     return () => this.watchers.delete(tell);
@@ -103,7 +115,6 @@ export class FakeRuntime extends SandboxRuntime {
   readonly adopted: string[] = [];
   isClosed = false;
   private readonly sandboxes = new Set<FakeSandbox>();
-  private readonly backListeners: (() => void)[] = [];
 
   constructor(readonly engine = new FakeEngine()) {
     super();
@@ -161,13 +172,12 @@ export class FakeRuntime extends SandboxRuntime {
   }
 
   onBack(listener: () => void): void {
-    this.backListeners.push(listener);
+    this.engine.onBack(listener);
   }
 
   /** The engine is there again. */
   comeBack(): void {
-    this.engine.isAway = false;
-    for (const tell of this.backListeners) tell();
+    this.engine.comeBack();
   }
 
   async close(): Promise<void> {
@@ -230,6 +240,10 @@ export class FakeSandbox implements Sandbox {
       throw error;
     });
     return this.destroying;
+  }
+
+  onBack(listener: () => void): () => void {
+    return this.engine.onBack(listener);
   }
 
   detach(): void {
