@@ -39,13 +39,7 @@ export class DockerRuntime extends SandboxRuntime implements OnModuleInit {
     this.engine = new Engine(options.dockerHost, options.engineTimeoutMs);
     this.watch = new EngineWatch(this.engine, options.serverId);
     this.agentVolume = new AgentVolume(this.engine, options.agentImage, options.serverId);
-    this.disks = new WorkspaceDisks(
-      options.diskLimit,
-      options.dockerHost,
-      this.engine,
-      options.stateDirectory,
-      !options.diskOvercommit,
-    );
+    this.disks = new WorkspaceDisks(options.diskLimit, this.engine, options.stateDirectory, !options.diskOvercommit);
     this.watch.on('up', () => this.agentVolume.forget());
   }
 

@@ -47,12 +47,6 @@ export class Engine {
     };
   }
 
-  /** Of the machine that the engine runs on. */
-  async hostName(): Promise<string> {
-    const info: unknown = await this.call(() => this.docker.info());
-    return typeof info === 'object' && info !== null && 'Name' in info ? String(info.Name) : '';
-  }
-
   async facts(): Promise<EngineFacts> {
     const version = await this.call(() => this.docker.version());
     const askedAt = Date.now();

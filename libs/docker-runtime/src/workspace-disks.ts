@@ -1,7 +1,5 @@
 import { Logger } from '@nestjs/common';
 
-import { hostname } from 'node:os';
-
 import { RuntimeError } from '#libs/runtime';
 
 import type { WorkspaceMount } from './container-config.js';
@@ -31,7 +29,6 @@ export class WorkspaceDisks {
 
   constructor(
     private readonly wanted: 'auto' | 'loop-ext4' | 'tmpfs',
-    private readonly dockerHost: string,
     private readonly engine: Engine,
     private readonly directory: string,
     private readonly reserves: boolean,
@@ -49,9 +46,11 @@ export class WorkspaceDisks {
   private async openLoop(): Promise<LoopDisks | undefined> {
     if (this.wanted === 'tmpfs') return undefined;
     try {
+      const { isLocal, securityOptions } = await this.engine.facts();
       // The engine mounts what we make: it must see the same devices, so it must run on the same host.
-      const isLocal = this.dockerHost.startsWith('unix://') && (await this.engine.hostName()) === hostname();
       if (!isLocal) throw new Error('the engine is on another host');
+      // What we make belongs to users of the host.
+      if (securityOptions.includes('name=userns')) throw new Error('users of containers are others (userns-remap)');
       return await LoopDisks.open(this.directory, this.reserves);
     } catch (error) {
       if (this.wanted === 'loop-ext4') throw error;

@@ -125,6 +125,13 @@ describe('a check', () => {
     expect(judge('disk-limit', host).verdict).toBe('ok');
   });
 
+  it('accepts a tmpfs where users are remapped', () => {
+    const { engine } = withEngine({ securityOptions: ['name=seccomp', 'name=userns'] });
+    const host = { ...withProbes({ diskLimitKind: 'tmpfs' }), engine };
+
+    expect(judge('disk-limit', host).verdict).toBe('ok');
+  });
+
   it('does not hold the host’s kernel against sandboxes that have their own', () => {
     const host = { ...withEngine({ kernel: '5.15.0' }), settings: { ...settings, ociRuntime: 'runsc' } };
 

@@ -20,7 +20,7 @@ export const diskLimit: Check = {
   id: 'disk-limit',
   title: 'disk limit',
   needs: ['probes'],
-  judge: probing(({ disk, tmp, diskLimitKind }, { settings }) => {
+  judge: probing(({ disk, tmp, diskLimitKind }, { engine, settings }) => {
     for (const [path, facts] of Object.entries({ '/workspace': disk, '/tmp': tmp })) {
       if (!isHeld(facts)) {
         return fail(
@@ -31,6 +31,8 @@ export const diskLimit: Check = {
     }
     const found = `Enforced by ${diskLimitKind}: no byte beyond ${inMiB(disk.limit)} in /workspace and ${inMiB(tmp.limit)} in /tmp.`;
     if (diskLimitKind === 'loop-ext4' || settings.diskLimit === 'tmpfs') return ok(found);
+    if (engine.securityOptions.includes('name=userns'))
+      return ok(`${found} Where the engine remaps users it can be no other.`);
     return warn(
       `${found} The host offers nothing better, so files in /workspace take the memory of the host.`,
       "Run the server as root on the engine's host, with loop devices and e2fsprogs; or accept it: DISK_LIMIT=tmpfs.",

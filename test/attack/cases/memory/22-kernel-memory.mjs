@@ -25,7 +25,7 @@ export async function run(ctx) {
   }
   await ctx.expectAlive();
   ctx.held(textOf(attack).trim().split('\n').join(', '));
-  // SECURITY.md tells of this one: the kernel counts these by user id, and all sandboxes have the same.
+  // docs/security.md tells of this one: the kernel counts these by user id, and all sandboxes have the same.
   const refused = Object.entries(outcomes).filter(([, what]) => !what.startsWith('allowed'));
   if (refused.length > 0)
     ctx.held(`NOT ISOLATED, a neighbour is refused: ${refused.map((pair) => pair.join(' ')).join(', ')}`);
