@@ -9,7 +9,6 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
-	"time"
 )
 
 // testServer is the other end of an agent that runs in this process.
@@ -66,16 +65,7 @@ func reapOnce(a *agent) {
 	if currentAgent.Swap(a) != nil {
 		return
 	}
-	go func() {
-		for {
-			pid, err := waitForExit()
-			if err != nil {
-				time.Sleep(time.Millisecond)
-				continue
-			}
-			currentAgent.Load().reap(pid)
-		}
-	}()
+	go forEachExit(func(pid int) { currentAgent.Load().reap(pid) })
 }
 
 func needSandboxUser(t *testing.T) {

@@ -35,12 +35,11 @@ type processTable struct {
 	group   uint32     // the one that was given last
 	done    []*process // ended `start`s, the oldest first
 
-	childCame chan struct{}
 }
 
 func newProcessTable() *processTable {
 	return &processTable{byID: map[string]*process{}, byPid: map[int]*process{}, byGroup: map[uint32]*process{},
-		groups: commandGroups, group: commandGroups.last, childCame: make(chan struct{}, 1)}
+		groups: commandGroups, group: commandGroups.last}
 }
 
 // reserve takes a name and a group for p before it is started.

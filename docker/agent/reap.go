@@ -1,7 +1,8 @@
 package main
 
 import (
-	"runtime"
+	"os"
+	"os/signal"
 	"syscall"
 )
 
@@ -9,17 +10,22 @@ import (
 // them. It is the only one that does, and it looks before it takes: a zombie's number is nobody else's, so what is
 // looked up under it is right.
 func (a *agent) reapForever() {
+	forEachExit(func(pid int) { guarded(func() { a.reap(pid) }) })
+}
+
+// forEachExit calls reap with each child that has become a zombie, for ever.
+//
+// It is told by SIGCHLD and not by a wait that blocks: Go leaves a blocked wait its processor for some milliseconds, and
+// its monitor wakes thousands of times a second as long as that lasts, beside the very program that is waited for.
+func forEachExit(reap func(pid int)) {
+	came := make(chan os.Signal, 1)
+	signal.Notify(came, syscall.SIGCHLD)
 	for {
-		pid, err := waitForExit()
-		if err != nil {
-			// ECHILD: no child, and so nobody whose children could become ours. The next one is forked by us.
-			<-a.table.childCame
+		if pid, err := exitedChild(); err == nil && pid != 0 {
+			reap(pid)
 			continue
 		}
-		guarded(func() { a.reap(pid) })
-		// Those that were woken run now: the next wait takes this goroutine's processor away from them without notice,
-		// which Go would see only later.
-		runtime.Gosched()
+		<-came
 	}
 }
 

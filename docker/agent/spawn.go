@@ -71,7 +71,6 @@ func (p *process) spawn(request *processRequest, first []byte, last bool) *spawn
 	}
 	p.attachLines(lines)
 	table.register(p)
-	wake(table.childCame)
 	return nil
 }
 

@@ -203,20 +203,23 @@ func pidfdSendSignal(fd int, signal syscall.Signal) error {
 	return errnoOrNil(errno)
 }
 
-// waitForExit blocks until some child is a zombie, and leaves it one.
-func waitForExit() (pid int, err error) { return waitid(waitExited | waitNowait | waitAnyKind) }
+// exitedChild returns a child that is a zombie, and leaves it one; 0 when there is none.
+func exitedChild() (pid int, err error) {
+	return waitid(waitExited | waitNowait | waitAnyKind | waitNohang)
+}
 
 // hasChildren says whether the caller has any, living or dead.
 func hasChildren() bool {
-	_, err := waitid(waitExited | waitNowait | waitAnyKind | waitNohang)
+	_, err := exitedChild()
 	return err != syscall.ECHILD
 }
 
+// waitid must not be made to wait: it is a raw call, and would keep a processor of Go's.
 func waitid(options uintptr) (pid int, err error) {
 	// siginfo_t is 128 bytes; on 64 bits the pid of a SIGCHLD stands at 16 (include/uapi/asm-generic/siginfo.h).
 	var info [128 / 4]int32
 	_, err = ignoringEINTR(func() (int, error) {
-		_, _, errno := syscall.Syscall6(syscall.SYS_WAITID, waitAll, 0, uintptr(unsafe.Pointer(&info)), options, 0, 0)
+		_, _, errno := syscall.RawSyscall6(syscall.SYS_WAITID, waitAll, 0, uintptr(unsafe.Pointer(&info)), options, 0, 0)
 		return 0, errnoOrNil(errno)
 	})
 	return int(info[4]), err

@@ -11,7 +11,6 @@ import (
 //
 //	2  running Go (agentProcessors)
 //	1  waiting for the network poller, 1 sysmon, 1 Go's template thread, 1 receiving signals
-//	1  waiting for children                                     (reap.go)
 //	6  in file systems as the sandbox user                      (userThreads)
 //	1  forking                                                  (spawn.go)
 //	8  reading and writing the programs' pipes                  (pipeThreads)
