@@ -2,13 +2,15 @@
 import { spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import process from 'node:process';
 
 const SOURCES = ['apps', 'libs', 'test', 'scripts'];
 
 const scratch = await mkdtemp(join(tmpdir(), 'codebeaker-test-'));
 const totals = { passed: 0, failed: 0 };
+/** What did not pass, told again at the end: of a long output often only that is kept. */
+const failures = [];
 
 function run(command, args, onOutput = () => undefined) {
   return new Promise((resolve) => {
@@ -36,6 +38,7 @@ function count(name, passed, failed, startedAt) {
 async function check(name, command, args) {
   const startedAt = Date.now();
   const code = await run(command, args);
+  if (code !== 0) failures.push(name);
   count(name, code === 0 ? 1 : 0, code === 0 ? 0 : 1, startedAt);
 }
 
@@ -45,10 +48,26 @@ async function vitest(project) {
   const file = join(scratch, `${project}.json`);
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile=${file}`];
   const code = await run('npx', ['vitest', 'run', '--project', project, ...reporters]);
-  const report = await readFile(file, 'utf8').then(JSON.parse, () => ({ numPassedTests: 0, numTotalTests: 0 }));
+  const report = await readFile(file, 'utf8').then(JSON.parse, () => ({
+    numPassedTests: 0,
+    numTotalTests: 0,
+    testResults: [],
+  }));
   const notPassed = report.numTotalTests - report.numPassedTests;
+  failures.push(...unpassed(report));
   // A file that does not load, or something left behind, fails the run without failing a test.
   count(`${project} tests`, report.numPassedTests, code !== 0 && notPassed === 0 ? 1 : notPassed, startedAt);
+}
+
+function unpassed({ testResults }) {
+  return testResults.flatMap(({ name, status, message, assertionResults }) => {
+    const file = relative(process.cwd(), name);
+    const tests = assertionResults.filter((test) => test.status !== 'passed');
+    if (status === 'failed' && tests.length === 0) return [`${file}: ${message}`];
+    return tests.map(
+      ({ fullName, failureMessages }) => `${file}: ${fullName}\n    ${failureMessages?.[0] ?? 'not run'}`,
+    );
+  });
 }
 
 async function agentTests() {
@@ -57,7 +76,9 @@ async function agentTests() {
   let failed = 0;
   const code = await run('bash', ['scripts/agent-test.sh'], (text) => {
     passed += text.match(/^--- PASS/gm)?.length ?? 0;
-    failed += text.match(/^--- (FAIL|SKIP)/gm)?.length ?? 0;
+    const bad = text.match(/^--- (FAIL|SKIP).*/gm) ?? [];
+    failures.push(...bad);
+    failed += bad.length;
   });
   count('agent tests', passed, code !== 0 && failed === 0 ? 1 : failed, startedAt);
 }
@@ -70,7 +91,15 @@ async function attacks() {
   const startedAt = Date.now();
   const file = join(scratch, 'attack.json');
   const code = await run('node', ['test/attack/main.mjs', '--untimed', '--json', file]);
-  const { totals } = await readFile(file, 'utf8').then(JSON.parse, () => ({ totals: { held: 0, fell: 0 } }));
+  const { totals, cases } = await readFile(file, 'utf8').then(JSON.parse, () => ({
+    totals: { held: 0, fell: 0 },
+    cases: [],
+  }));
+  failures.push(
+    ...cases
+      .filter(({ verdict }) => verdict === 'fell')
+      .map((fell) => `attack ${fell.number} ${fell.title}: ${fell.what}`),
+  );
   count('attacks', totals.held, code !== 0 && totals.fell === 0 ? 1 : totals.fell, startedAt);
 }
 
@@ -83,5 +112,6 @@ await vitest('e2e');
 await attacks();
 
 await rm(scratch, { recursive: true, force: true });
+for (const failure of failures) console.log(`NOT PASSED  ${failure}`);
 console.log(`${totals.passed} passed, ${totals.failed} failed`);
 process.exitCode = totals.failed === 0 && totals.passed > 0 ? 0 : 1;

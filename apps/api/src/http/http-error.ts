@@ -1,5 +1,6 @@
 import type { OutgoingHttpHeaders } from 'node:http';
 
+import { sentence } from '#libs/commands';
 import { AgentError } from '#libs/runtime';
 import type { Reason } from '#libs/sessions';
 
@@ -75,10 +76,5 @@ export function describeHttpError(thrown: unknown): HttpError | undefined {
   }
   const status = thrown instanceof AgentError ? FILE_STATUS[thrown.code] : undefined;
   if (!(thrown instanceof AgentError) || status === undefined) return undefined;
-  return new HttpError(status, thrown.code, asSentence(thrown.message));
-}
-
-/** An agent says what was wrong without a capital and a full stop. */
-function asSentence(message: string): string {
-  return `${message.charAt(0).toUpperCase()}${message.slice(1)}${/[.!?]$/.test(message) ? '' : '.'}`;
+  return new HttpError(status, thrown.code, sentence(thrown.message));
 }
