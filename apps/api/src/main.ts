@@ -26,7 +26,7 @@ async function main(): Promise<void> {
   const tenancy = { multiTenant: config.servesSeveralTenants, allowKnownEscapes: config.allowKnownEscapes };
   // Before anything listens: nobody may get a sandbox on a host that cannot hold it.
   await new HostGuard(new Doctor(runtime, doctorOptions(config)), runtime, tenancy).check((error) => {
-    void endFor(error, app);
+    void endWith(app, error);
   });
   await app.listen(config.port, config.host);
   logger.log(`listening on ${await app.getUrl()}, control channel at /ws/jsonrpc`, 'Server');
@@ -38,7 +38,7 @@ async function main(): Promise<void> {
   }
 }
 
-async function endFor(error: UnsafeHostError, app: INestApplication): Promise<void> {
+async function endWith(app: INestApplication, error: UnsafeHostError): Promise<void> {
   await app.close().catch(stop);
   stop(error);
 }

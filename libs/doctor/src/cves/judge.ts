@@ -86,18 +86,12 @@ function sentences(open: readonly Open[], { package: packaged }: Installed): str
 function whatToSay({ cve, state, isReachable }: Open, packaged: PackageFacts | undefined): string {
   const fixed = `fixed by its makers in ${cve.fixedIn.join(', ')}`;
   if (!isReachable && cve.door) return `${fixed}, and out of reach here, for ${DOORS[cve.door].shutBy}`;
-  switch (state) {
-    case 'affected':
-      return `a program in a sandbox ${cve.does}; ${fixed}`;
-    case 'vendors': {
-      const changelog = packaged
-        ? `the changelog of its package ${packaged.version} does not name this`
-        : 'its number does not tell';
-      return `${fixed}; this version is vendor-patched, and ${changelog}`;
-    }
-    case 'unknown':
-      return `${fixed}; not known of this version`;
-  }
+  if (state === 'affected') return `a program in a sandbox ${cve.does}; ${fixed}`;
+  if (state === 'unknown') return `${fixed}; not known of this version`;
+  const changelog = packaged
+    ? `the changelog of its package ${packaged.version} does not name this`
+    : 'its number does not tell';
+  return `${fixed}; this version is vendor-patched, and ${changelog}`;
 }
 
 function mendOf(open: readonly Open[], { component, package: packaged }: Installed, version: Version): string {
