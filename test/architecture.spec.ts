@@ -65,8 +65,9 @@ const TABLE: Record<string, { libs: string[]; packages: string[] }> = {
   sessions: { libs: ['runtime'], packages: ['@nestjs/common', '@nestjs/schedule', 'cron'] },
   processes: { libs: ['runtime', 'sessions'], packages: ['@nestjs/common'] },
   doctor: { libs: ['runtime'], packages: [] },
+  contexts: { libs: ['runtime', 'sessions', 'processes'], packages: ['@nestjs/common'] },
   commands: {
-    libs: ['runtime', 'sessions'],
+    libs: ['runtime', 'sessions', 'contexts'],
     packages: ['@nestjs/common', '@nestjs/core', 'class-transformer', 'class-validator'],
   },
 };

@@ -99,7 +99,10 @@ func (c *connection) receive(f frame) {
 }
 
 func (c *connection) request(f frame) {
-	head, err := decodeHead[struct{ Method, ProcessID string }](f.head)
+	head, err := decodeHead[struct {
+		Method, ProcessID string
+		Channel           bool
+	}](f.head)
 	if err != nil {
 		c.refuse(f.id, err)
 		return
@@ -130,7 +133,7 @@ func (c *connection) request(f frame) {
 	c.agent.serial++
 	ex.serial = c.agent.serial
 	if head.Method == "write" {
-		c.agent.queueWrite(ex, head.ProcessID)
+		c.agent.queueWrite(ex, head.ProcessID, head.Channel)
 	}
 	go ex.perform(method, f.head)
 }

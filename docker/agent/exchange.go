@@ -26,8 +26,9 @@ type exchange struct {
 	serial uint64 // the order in which requests came
 
 	// Of a `write`: set by the reader of frames.
-	writesTo *process
-	turn     *inputTurn
+	writesTo   *process
+	writesInto *input
+	turn       *inputTurn
 
 	mu       sync.Mutex
 	queue    [][]byte

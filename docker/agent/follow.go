@@ -16,9 +16,7 @@ func (ex *exchange) follow(ctx context.Context, r *outputReader) error {
 			if err := ex.send(ctx, outputHead(c), c.data); err != nil {
 				return err
 			}
-			if r.owner {
-				r.sent()
-			}
+			r.sent()
 		case missed != nil:
 			ex.event(missed)
 		case all:

@@ -8,6 +8,8 @@ import (
 const (
 	streamStdout = 1
 	streamStderr = 2
+	// streamChannel is what a program writes to its channel.
+	streamChannel = 3
 
 	defaultKeepBytes = 4 << 20
 	// chunkOverhead is what a chunk costs besides its bytes, so that single bytes do not fill the memory.
@@ -37,12 +39,12 @@ func (c *chunk) cost() int { return len(c.data) + chunkOverhead }
 // output is what a command has written and is still kept.
 //
 // A `start` is never held up: the oldest falls out. A `run` is: append waits until its reader has sent enough, and
-// nothing falls out. Readers hold chunks while they send them, which the garbage collector allows: a chunk's bytes
+// nothing falls out. Between them is a `start` with a channel: what some reader has sent falls out, and append waits for
+// the rest. Readers hold chunks while they send them, which the garbage collector allows: a chunk's bytes
 // are never used again.
 type output struct {
-	lossless bool
-	keep     int
-	reclaim  func() bool // frees the ring of somebody who needs it less
+	keep    int
+	reclaim func() bool // frees the ring of somebody who needs it less
 
 	mu        sync.Mutex
 	room      sync.Cond
@@ -54,10 +56,21 @@ type output struct {
 	readers   []*outputReader
 	closed    bool
 	abandoned bool
+	patience  patience
+	sentSeq   uint64 // all before it was sent by some reader
 
-	streams   [3]streamCount
+	streams   [4]streamCount
 	truncated bool
 }
+
+// patience is whom a program waits for when its ring is full.
+type patience int
+
+const (
+	waitsForNobody patience = iota
+	waitsForAnyReader
+	waitsForOwner
+)
 
 type streamCount struct {
 	produced  uint64 // by the program
@@ -66,8 +79,8 @@ type streamCount struct {
 
 type dropMark struct{ seq, before uint64 }
 
-func newOutput(lossless bool, keep int, reclaim func() bool) *output {
-	o := &output{lossless: lossless, keep: keep, reclaim: reclaim}
+func newOutput(patience patience, keep int, reclaim func() bool) *output {
+	o := &output{patience: patience, keep: keep, reclaim: reclaim}
 	o.room.L = &o.mu
 	return o
 }
@@ -78,10 +91,12 @@ func (o *output) append(stream byte, data []byte) {
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.lossless {
-		for !o.abandoned && o.bytes > 0 && o.bytes+len(data) > o.allowed() {
-			o.room.Wait()
+	for o.patience != waitsForNobody && !o.abandoned && o.bytes > 0 && o.bytes+len(data) > o.allowed() {
+		if o.patience == waitsForAnyReader && o.firstSeq() < o.sentSeq {
+			o.dropTo(1)
+			continue
 		}
+		o.room.Wait()
 	}
 	c := &chunk{stream: stream, seq: o.nextSeq, offset: o.streams[stream].forwarded, before: o.total, data: data}
 	o.nextSeq++
@@ -91,7 +106,7 @@ func (o *output) append(stream byte, data []byte) {
 	o.account(c.cost())
 	if o.abandoned {
 		o.dropTo(len(o.chunks))
-	} else if !o.lossless {
+	} else if o.patience == waitsForNobody {
 		for len(o.chunks) > 1 && o.bytes > o.allowed() {
 			o.dropTo(1)
 		}
@@ -137,7 +152,7 @@ func (o *output) span() (first, next uint64) {
 	return o.firstSeq(), o.nextSeq
 }
 
-func (o *output) produced() (produced [3]uint64, truncated bool) {
+func (o *output) produced() (produced [4]uint64, truncated bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for i, stream := range o.streams {
@@ -155,6 +170,16 @@ func (o *output) holds() bool {
 func (o *output) discard() {
 	o.mu.Lock()
 	o.dropTo(len(o.chunks))
+	o.mu.Unlock()
+}
+
+// stopWaiting lets the oldest fall out from now on, read or not.
+func (o *output) stopWaiting() {
+	o.mu.Lock()
+	if o.patience == waitsForAnyReader {
+		o.patience = waitsForNobody
+	}
+	o.room.Broadcast()
 	o.mu.Unlock()
 }
 

@@ -83,10 +83,16 @@ func (r *outputReader) advance() (c *chunk, missed *gap, all bool) {
 	return c, nil, false
 }
 
-// sent tells a run's output that its reader is done with all before next.
+// sent tells the output that this reader is done with all before next. A run's then falls out.
 func (r *outputReader) sent() {
 	o := r.output
 	o.mu.Lock()
+	o.sentSeq = max(o.sentSeq, r.next)
+	if !r.owner {
+		o.room.Broadcast()
+		o.mu.Unlock()
+		return
+	}
 	if done := int(r.next - o.firstSeq()); done > 0 {
 		o.dropTo(min(done, len(o.chunks)))
 	}

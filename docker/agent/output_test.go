@@ -31,7 +31,7 @@ func readAll(t *testing.T, o *output, from uint64) string {
 }
 
 func TestTheOldestFallsOutAndIsCounted(t *testing.T) {
-	o := newOutput(false, 3*(chunkOverhead+2), noReclaim)
+	o := newOutput(waitsForNobody, 3*(chunkOverhead+2), noReclaim)
 	for _, text := range []string{"aa", "bb", "cc", "dd", "ee"} {
 		o.append(streamStdout, []byte(text))
 	}
@@ -53,7 +53,7 @@ func TestTheOldestFallsOutAndIsCounted(t *testing.T) {
 }
 
 func TestSingleBytesDoNotFillTheMemory(t *testing.T) {
-	o := newOutput(false, 64<<10, noReclaim)
+	o := newOutput(waitsForNobody, 64<<10, noReclaim)
 	for i := 0; i < 100_000; i++ {
 		o.append(streamStdout, []byte("x"))
 	}
@@ -66,7 +66,7 @@ func TestSingleBytesDoNotFillTheMemory(t *testing.T) {
 }
 
 func TestStreamsHaveOffsetsOfTheirOwn(t *testing.T) {
-	o := newOutput(false, 1<<20, noReclaim)
+	o := newOutput(waitsForNobody, 1<<20, noReclaim)
 	o.append(streamStdout, []byte("out"))
 	o.append(streamStderr, []byte("err"))
 	o.append(streamStdout, []byte("more"))
@@ -78,7 +78,7 @@ func TestStreamsHaveOffsetsOfTheirOwn(t *testing.T) {
 }
 
 func TestARunIsHeldUpUntilItsReaderHasSent(t *testing.T) {
-	o := newOutput(true, 3*(chunkOverhead+2), noReclaim)
+	o := newOutput(waitsForOwner, 3*(chunkOverhead+2), noReclaim)
 	r, _ := o.read(0, true)
 	wrote := make(chan int, 10)
 	go func() {
@@ -110,7 +110,7 @@ func TestARunIsHeldUpUntilItsReaderHasSent(t *testing.T) {
 }
 
 func TestAbandonLetsAProgramGoOn(t *testing.T) {
-	o := newOutput(true, minKeepBytes, noReclaim)
+	o := newOutput(waitsForOwner, minKeepBytes, noReclaim)
 	done := make(chan struct{})
 	go func() {
 		for i := 0; i < 100; i++ {
@@ -132,7 +132,7 @@ func TestAllRingsTogetherAreBounded(t *testing.T) {
 	maxRingBytes = before + 1<<20
 	var outputs []*output
 	for i := 0; i < 3; i++ {
-		o := newOutput(false, 1<<20, noReclaim)
+		o := newOutput(waitsForNobody, 1<<20, noReclaim)
 		outputs = append(outputs, o)
 		for k := 0; k < 40; k++ {
 			o.append(streamStdout, make([]byte, 32<<10))
@@ -150,7 +150,7 @@ func TestAllRingsTogetherAreBounded(t *testing.T) {
 }
 
 func TestAReaderLearnsTheEnd(t *testing.T) {
-	o := newOutput(false, 1<<20, noReclaim)
+	o := newOutput(waitsForNobody, 1<<20, noReclaim)
 	r, _ := o.read(0, false)
 	o.append(streamStdout, []byte("x"))
 	o.close()

@@ -2,10 +2,11 @@ package main
 
 import "syscall"
 
-// plumbing is the descriptors of a start: the child's three, and ours.
+// plumbing is the descriptors of a start: the child's three or four, and ours.
 type plumbing struct {
-	child                  [3]int
+	child                  []int
 	input, output, errors  int
+	channelIn, channelOut  int // below 0 without a channel
 	terminal               bool
 	inputSpent             bool // all of the input lies in the pipe, which has an end
 	inputWritten           int  // or so much of its first piece
@@ -26,11 +27,12 @@ func (l *plumbing) lay(null int, request *processRequest, first []byte, last boo
 			return spawnError("pty_failed", err, "no terminal could be made")
 		}
 		l.terminal = true
-		l.child = [3]int{slave, slave, slave}
+		l.child = []int{slave, slave, slave}
 		l.input, l.output = master, master
 		l.closeOwner = []int{master, slave}
 		return nil
 	}
+	l.child = make([]int, 3)
 	if err := l.layInput(null, request.Stdin == "open", first, last); err != nil {
 		return spawnError("resource_limit", err, "no pipe could be made")
 	}
@@ -46,6 +48,33 @@ func (l *plumbing) lay(null int, request *processRequest, first []byte, last boo
 			return spawnError("other", err, "no pipe could be made")
 		}
 	}
+	if request.Channel {
+		if err := l.layChannel(); err != nil {
+			return spawnError("resource_limit", err, "no channel could be made")
+		}
+	}
+	return nil
+}
+
+// layChannel gives the child a socket as its descriptor 3. Unlike a pipe it cannot be opened again by its name in /proc,
+// so what the program does not hand on reaches nobody else. Our end has two descriptors: one is read and one written.
+func (l *plumbing) layChannel() error {
+	ends, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	l.channelOut = ends[0]
+	l.child = append(l.child, ends[1])
+	l.closeChild, l.closeOwner = append(l.closeChild, ends[1]), append(l.closeOwner, ends[0])
+	if err := syscall.SetNonblock(l.channelOut, true); err != nil {
+		return err
+	}
+	again, _, errno := syscall.RawSyscall(syscall.SYS_FCNTL, uintptr(l.channelOut), syscall.F_DUPFD_CLOEXEC, 0)
+	if errno != 0 {
+		return errno
+	}
+	l.channelIn = int(again)
+	l.closeOwner = append(l.closeOwner, l.channelIn)
 	return nil
 }
 

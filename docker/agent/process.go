@@ -39,6 +39,7 @@ type process struct {
 	before    marks // when it was about to start
 	output    *output
 	input     *input
+	channel   *input   // what it reads from its channel; nil without
 	terminal  *os.File // the controlling side of its terminal, if it has one
 	slave     int      // its other side, kept open until nobody else can want it; -1 without
 	sources   []*os.File
@@ -172,6 +173,8 @@ func (p *process) supervise() {
 	p.sweep(false)
 	close(p.swept)
 	p.shutInput()
+	// Whoever did not read until now may never: what the dead have left is read to its end, and the ring drops.
+	p.output.stopWaiting()
 	// All that could write has been killed: if the end of the output does not come now, somebody else holds the pipe.
 	for _, source := range p.sources {
 		source.SetReadDeadline(time.Now().Add(heldPipeWait))
@@ -193,6 +196,9 @@ func (p *process) shutInput() {
 	pipeSlots <- struct{}{}
 	defer func() { <-pipeSlots }()
 	p.input.shut()
+	if p.channel != nil {
+		p.channel.shut()
+	}
 	if p.slave >= 0 {
 		syscall.Close(p.slave)
 	}

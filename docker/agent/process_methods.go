@@ -11,6 +11,7 @@ type processHead struct {
 	ProcessID string  `json:"processId"`
 	FromSeq   *uint64 `json:"fromSeq"`
 	Close     bool    `json:"close"`
+	Channel   bool    `json:"channel"`
 	Cols      int     `json:"cols"`
 	Rows      int     `json:"rows"`
 	Signal    string  `json:"signal"`
@@ -66,9 +67,17 @@ func (ex *exchange) answerEnd(ctx context.Context, p *process) error {
 }
 
 // queueWrite is called by the reader of frames, so that writes to one process keep their order.
-func (a *agent) queueWrite(ex *exchange, processID string) {
-	if p, err := a.table.find(processID); err == nil {
-		ex.writesTo, ex.turn = p, p.input.queue()
+func (a *agent) queueWrite(ex *exchange, processID string, toChannel bool) {
+	p, err := a.table.find(processID)
+	if err != nil {
+		return
+	}
+	ex.writesTo, ex.writesInto = p, p.input
+	if toChannel {
+		ex.writesInto = p.channel
+	}
+	if ex.writesInto != nil {
+		ex.turn = ex.writesInto.queue()
 	}
 }
 
@@ -84,8 +93,11 @@ func (a *agent) write(ex *exchange, head []byte) error {
 		}
 		return err
 	}
-	p := ex.writesTo
-	if err := p.input.begin(ex.ctx, ex.turn); err != nil {
+	p, into := ex.writesTo, ex.writesInto
+	if into == nil {
+		return fail("bad_request", "the process %s has no channel", p.id)
+	}
+	if err := into.begin(ex.ctx, ex.turn); err != nil {
 		return err
 	}
 	defer ex.turn.finish()
@@ -96,7 +108,7 @@ func (a *agent) write(ex *exchange, head []byte) error {
 			return err
 		}
 		if len(data) > 0 {
-			if err := p.input.write(ex.ctx, data); err != nil {
+			if err := into.write(ex.ctx, data); err != nil {
 				return p.explainClosed(err)
 			}
 		}
@@ -107,7 +119,7 @@ func (a *agent) write(ex *exchange, head []byte) error {
 		}
 	}
 	if request.Close {
-		p.input.close(ex.ctx)
+		into.close(ex.ctx)
 	}
 	ex.answerJSON(map[string]int{"bytes": bytes})
 	return nil

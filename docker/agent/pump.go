@@ -19,6 +19,8 @@ const (
 	// afterwardsBytes is more than any pipe can hold (fs.pipe-max-size is 1 MiB): what comes beyond it in that time was
 	// written by somebody else.
 	afterwardsBytes = 4 << 20
+	// overtakenBytes is more than a pipe can hold, too: a program that writes without end does not hold its channel up.
+	overtakenBytes = 1 << 20
 )
 
 // pipeSlots bounds the threads that may be within calls on the programs' pipes. They do not wait there, but a program
@@ -33,7 +35,9 @@ type pump struct {
 	stream  byte
 	source  *os.File
 	left    *atomic.Int32
+	before  []*pump // what lies in their pipes goes out before anything that this one has read
 
+	mu        sync.Mutex        // held while bytes are on their way from the pipe into the output
 	held      [utf8.UTFMax]byte // the beginning of a character whose rest has not come
 	heldBytes int
 	late      int // bytes read after the time for it
@@ -49,17 +53,47 @@ func (u *pump) run() {
 	if err != nil {
 		return
 	}
-	for {
-		data, err := u.read(raw)
-		if len(data) > 0 {
-			u.process.wrote(u.stream, data)
-		}
-		if err != nil {
-			break
-		}
+	for u.pass(raw) {
 	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
 	if u.heldBytes > 0 {
 		u.process.wrote(u.stream, append([]byte(nil), u.held[:u.heldBytes]...))
+	}
+}
+
+// pass takes what comes next from the pipe into the output, and returns false at its end.
+func (u *pump) pass(raw syscall.RawConn) bool {
+	data, err := u.read(raw)
+	defer u.mu.Unlock()
+	for _, other := range u.before {
+		other.drain()
+	}
+	if len(data) > 0 {
+		u.process.wrote(u.stream, data)
+	}
+	return err == nil
+}
+
+// drain passes on what lies in the pipe now, in place of the pump that waits for it.
+func (u *pump) drain() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	raw, err := u.source.SyscallConn()
+	if err != nil {
+		return
+	}
+	for passed := 0; passed < overtakenBytes; {
+		var buffer *[maxChunkBytes]byte
+		var n int
+		err := raw.Control(func(fd uintptr) { buffer, n, _ = u.readNow(int(fd)) })
+		if err != nil || n <= 0 {
+			return
+		}
+		passed += n
+		if data := u.cut(buffer, u.heldBytes+n); len(data) > 0 {
+			u.process.wrote(u.stream, data)
+		}
 	}
 }
 
@@ -67,15 +101,21 @@ var errEndOfOutput = errors.New("end of output")
 
 // read waits for bytes and returns them as a slice that nobody else has, without the beginning of a last character.
 // A buffer is only taken when there is something to read: two hundred silent programs would hold 25 MiB.
+// It returns with mu held.
 func (u *pump) read(raw syscall.RawConn) ([]byte, error) {
 	var buffer *[maxChunkBytes]byte
 	var n int
 	var err error
 	waitError := raw.Read(func(fd uintptr) bool {
+		u.mu.Lock()
 		buffer, n, err = u.readNow(int(fd))
+		if err == syscall.EAGAIN {
+			u.mu.Unlock()
+		}
 		return err != syscall.EAGAIN
 	})
 	if waitError != nil {
+		u.mu.Lock()
 		buffer, n, err = u.readLate(raw, waitError)
 	}
 	if err != nil || n == 0 {

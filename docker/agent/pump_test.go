@@ -49,7 +49,7 @@ func TestWhatIsCutOffEndsAtACharacter(t *testing.T) {
 }
 
 func TestForwardedBytesAreBoundedAndTheRestIsCounted(t *testing.T) {
-	p := &process{output: newOutput(false, 1<<20, noReclaim), forwardBytes: 5, outputLimit: -1}
+	p := &process{output: newOutput(waitsForNobody, 1<<20, noReclaim), forwardBytes: 5, outputLimit: -1}
 	p.wrote(streamStdout, []byte("abcé"))
 	p.wrote(streamStdout, []byte("é!"))
 	p.wrote(streamStderr, []byte("err"))
@@ -60,7 +60,7 @@ func TestForwardedBytesAreBoundedAndTheRestIsCounted(t *testing.T) {
 }
 
 func TestNothingIsForwardedBehindAHole(t *testing.T) {
-	p := &process{output: newOutput(false, 1<<20, noReclaim), forwardBytes: 4, outputLimit: -1}
+	p := &process{output: newOutput(waitsForNobody, 1<<20, noReclaim), forwardBytes: 4, outputLimit: -1}
 	p.wrote(streamStdout, []byte("abcé"))
 	p.wrote(streamStdout, []byte("x"))
 	if got := readAll(t, p.output, 0); got != "abc" {

@@ -25,6 +25,7 @@ type processRequest struct {
 	ForwardBytes     *int64            `json:"forwardBytes"`
 	Pty              *windowSize       `json:"pty"`
 	KeepBytes        *int64            `json:"keepBytes"`
+	Channel          bool              `json:"channel"`
 }
 
 func (r *processRequest) check() error {
@@ -66,6 +67,18 @@ func limitOf(value *int64) int64 {
 	return max(0, *value)
 }
 
+// waitingFor says whom a command's output waits for.
+func waitingFor(kind string, channel bool) patience {
+	switch {
+	case kind == kindRun:
+		return waitsForOwner
+	case channel:
+		return waitsForAnyReader
+	default:
+		return waitsForNobody
+	}
+}
+
 // launch starts a command. failure says that there is none because the program could not be started.
 func (a *agent) launch(ex *exchange, head []byte, kind string) (p *process, failure *spawnFailure, err error) {
 	request, err := decodeHead[processRequest](head)
@@ -75,9 +88,12 @@ func (a *agent) launch(ex *exchange, head []byte, kind string) (p *process, fail
 	if err := request.check(); err != nil {
 		return nil, nil, err
 	}
+	if request.Channel && (kind != kindStart || request.Pty != nil) {
+		return nil, nil, fail("bad_request", "only a start without a terminal can have a channel")
+	}
 	p = newProcess(a, &request, kind)
 	p.outputLimit, p.forwardBytes = limitOf(request.OutputLimitBytes), limitOf(request.ForwardBytes)
-	p.output = newOutput(kind == kindRun, request.keep(), a.table.reclaim)
+	p.output = newOutput(waitingFor(kind, request.Channel), request.keep(), a.table.reclaim)
 	if err := a.table.reserve(p); err != nil {
 		return nil, nil, err
 	}

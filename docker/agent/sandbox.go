@@ -87,6 +87,7 @@ type processInfo struct {
 	StartedAt string      `json:"startedAt"`
 	Kind      string      `json:"kind"`
 	Pty       bool        `json:"pty"`
+	Channel   bool        `json:"channel"`
 	FirstSeq  uint64      `json:"firstSeq"`
 	NextSeq   uint64      `json:"nextSeq"`
 	End       *processEnd `json:"end"`
@@ -132,7 +133,7 @@ func (a *agent) info(ex *exchange, _ []byte) error {
 
 func (p *process) info() processInfo {
 	info := processInfo{ProcessID: p.id, Pid: p.pid, Args: p.args, State: "running", StartedAt: isoTime(p.startedAt),
-		Kind: p.kind, Pty: p.terminal != nil, End: p.ended()}
+		Kind: p.kind, Pty: p.terminal != nil, Channel: p.channel != nil, End: p.ended()}
 	info.FirstSeq, info.NextSeq = p.output.span()
 	if info.End != nil {
 		info.State = "ended"

@@ -54,7 +54,7 @@ func (p *process) spawn(request *processRequest, first []byte, last bool) *spawn
 	table := p.agent.table
 	table.forking.Lock()
 	defer table.forking.Unlock()
-	lines := &plumbing{input: -1, output: -1, errors: -1}
+	lines := &plumbing{input: -1, output: -1, errors: -1, channelIn: -1, channelOut: -1}
 	err := onUserThread(func() error {
 		if failure = p.fork(request, environment, lines, first, last); failure == nil {
 			raiseOomScore(p.pid)
@@ -82,11 +82,15 @@ func (p *process) fork(request *processRequest, environment []string, lines *plu
 	if failure := lines.lay(p.agent.null, request, first, last); failure != nil {
 		return failure
 	}
+	files := make([]uintptr, len(lines.child))
+	for i, fd := range lines.child {
+		files[i] = uintptr(fd)
+	}
 	p.startedAt = time.Now()
 	pid, err := syscall.ForkExec(path, request.Args, &syscall.ProcAttr{
 		Dir:   request.Cwd,
 		Env:   environment,
-		Files: []uintptr{uintptr(lines.child[0]), uintptr(lines.child[1]), uintptr(lines.child[2])},
+		Files: files,
 		Sys: &syscall.SysProcAttr{
 			Credential: &syscall.Credential{Uid: sandboxUser, Gid: sandboxGroup, Groups: []uint32{p.group}},
 			Setsid:     true,
@@ -117,10 +121,21 @@ func (p *process) attachLines(lines *plumbing) {
 	}
 	p.inputSpent, p.inputWritten = lines.inputSpent, lines.inputWritten
 	p.input = newInput(inputFile, lines.terminal)
+	if lines.channelOut >= 0 {
+		p.channel = newInput(os.NewFile(uintptr(lines.channelIn), "channel"), false)
+		p.sources = append(p.sources, os.NewFile(uintptr(lines.channelOut), "channel"))
+	}
 	left := new(atomic.Int32)
 	left.Store(int32(len(p.sources)))
+	var pumps []*pump
 	for i, source := range p.sources {
 		u := &pump{process: p, stream: byte(streamStdout + i), source: source, left: left}
+		if u.stream == streamChannel {
+			u.before = pumps
+		}
+		pumps = append(pumps, u)
+	}
+	for _, u := range pumps {
 		go guarded(u.run)
 	}
 }

@@ -2,12 +2,14 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import { ScheduleModule } from '@nestjs/schedule';
 
 import { CommandsModule } from '#libs/commands';
+import { ContextsModule } from '#libs/contexts';
 import { OpenRpcModule } from '#libs/jsonrpc';
 import { ProcessesModule } from '#libs/processes';
 import { SessionsModule } from '#libs/sessions';
 
 import type { Config } from './config/config.js';
 import { ConfigModule } from './config/config.module.js';
+import { ContextsGateway } from './contexts/contexts.gateway.js';
 import { EventsModule } from './events/events.module.js';
 import { ExecutionsGateway } from './executions/executions.gateway.js';
 import { ExecutionsService } from './executions/executions.service.js';
@@ -36,6 +38,7 @@ export class AppModule {
         FilesModule,
         ProcessesModule,
         EventsModule,
+        ContextsModule,
         HealthModule,
         OpenRpcModule.forRoot(openRpcOptions()),
       ],
@@ -43,6 +46,7 @@ export class AppModule {
         WsGateway,
         ProcessesGateway,
         Readers,
+        ContextsGateway,
         ExecutionsGateway,
         ExecutionsService,
         LanguagesService,

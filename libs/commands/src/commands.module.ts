@@ -1,6 +1,8 @@
 import { Module } from '@nestjs/common';
 import { DiscoveryModule } from '@nestjs/core';
 
+import { ContextsModule } from '#libs/contexts';
+
 import { CommandsService } from './commands.service.js';
 import { CopyFileCommand } from './types/copy-file.command.js';
 import { CreateDirectoryCommand } from './types/create-directory.command.js';
@@ -15,7 +17,7 @@ import { WriteFileCommand } from './types/write-file.command.js';
 
 /** Needs from its surroundings: CommandsOptions. A new command type is a file in types/ and a line here. */
 @Module({
-  imports: [DiscoveryModule],
+  imports: [DiscoveryModule, ContextsModule],
   providers: [
     CommandsService,
     WriteFileCommand,

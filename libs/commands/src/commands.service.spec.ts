@@ -3,6 +3,7 @@ import { Test } from '@nestjs/testing';
 import { IsInt, IsOptional } from 'class-validator';
 import { describe, expect, it, vi } from 'vitest';
 
+import { ContextsModule, ContextsService } from '#libs/contexts';
 import { AgentError, ChannelLostError, findLanguage, type Language, RuntimeError } from '#libs/runtime';
 import { DomainError, Session, SESSION_DEFAULTS } from '#libs/sessions';
 
@@ -63,7 +64,13 @@ async function service(options: Partial<CommandsOptions> = {}, more: (new () => 
   @Module({ providers: more })
   class TeamModule {}
 
-  const module = Test.createTestingModule({ imports: [Surroundings, CommandsModule, TeamModule] });
+  // No command of this file has to do with contexts.
+  @Module({ providers: [{ provide: ContextsService, useValue: {} }], exports: [ContextsService] })
+  class NoContexts {}
+
+  const module = Test.createTestingModule({ imports: [Surroundings, CommandsModule, TeamModule] })
+    .overrideModule(ContextsModule)
+    .useModule(NoContexts);
   const app = await (await module.compile()).init();
   return app.get(CommandsService);
 }

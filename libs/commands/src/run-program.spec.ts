@@ -7,7 +7,7 @@ import { arrived, type FakeExchange, processEnd } from '../../runtime/src/testin
 import { FAKE_IMAGE, FakeRuntime } from '../../runtime/src/testing/fake-runtime.js';
 import { type CommandContext, CommandFailure } from './command-handler.js';
 import type { CommandsOptions } from './options.js';
-import { type Program, runProgram, type RunResult, wholeCharacters } from './run-program.js';
+import { type Program, runProgram, type RunResult } from './run-program.js';
 
 const OPTIONS: CommandsOptions = {
   maxTimeoutMs: 60_000,
@@ -395,32 +395,5 @@ describe('whoever listens to the output', () => {
       'the socket closed',
     );
     expect(await agent.requests('run')[0]?.cancelled).toBe('cancelled');
-  });
-});
-
-describe('wholeCharacters', () => {
-  it('ends behind the last whole character, wherever a text is cut', () => {
-    const text = 'aé☃😀z';
-    const bytes = Buffer.from(text);
-    const ends = new Set(
-      Array.from(text).reduce<number[]>((all, char) => [...all, (all.at(-1) ?? 0) + Buffer.byteLength(char)], [0]),
-    );
-    for (let cut = 0; cut <= bytes.length; cut++) {
-      const whole = wholeCharacters(bytes.subarray(0, cut));
-
-      expect(ends.has(whole), `cut at ${cut}`).toBe(true);
-      expect(cut - whole).toBeLessThan(4);
-    }
-  });
-
-  it.each([
-    ['', 0],
-    ['80', 1],
-    ['8080', 2],
-    ['80808080', 4],
-    ['ff', 0],
-    ['61ff61', 3],
-  ])('leaves bytes that are no text as they are, but for a beginning at the end (%s)', (hex, whole) => {
-    expect(wholeCharacters(Buffer.from(hex, 'hex'))).toBe(whole);
   });
 });

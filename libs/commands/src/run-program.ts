@@ -1,7 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { isUtf8 } from 'node:buffer';
 
-import { ChannelLostError, type EndReason, FrameTooLargeError, type LimitName, type ProcessEnd } from '#libs/runtime';
+import {
+  ChannelLostError,
+  type EndReason,
+  FrameTooLargeError,
+  KeptOutput,
+  type LimitName,
+  type ProcessEnd,
+} from '#libs/runtime';
 import { programEnv } from '#libs/sessions';
 
 import { type CommandContext, CommandFailure } from './command-handler.js';
@@ -119,33 +126,6 @@ interface Output {
   readonly stderr: KeptOutput;
 }
 
-/** The first bytes of a stream, up to a limit. */
-class KeptOutput {
-  private readonly parts: Buffer[] = [];
-  private kept = 0;
-  /** All bytes seen. */
-  total = 0;
-
-  constructor(private readonly limit: number) {}
-
-  add(data: Buffer): void {
-    this.total += data.length;
-    const part = data.subarray(0, this.limit - this.kept);
-    if (part.length === 0) return;
-    this.parts.push(Buffer.from(part));
-    this.kept += part.length;
-  }
-
-  get truncated(): boolean {
-    return this.total > this.kept;
-  }
-
-  bytes(cut: boolean): Buffer {
-    const all = Buffer.concat(this.parts);
-    return cut ? all.subarray(0, wholeCharacters(all)) : all;
-  }
-}
-
 function toResult(processId: string, end: ProcessEnd, output: Output): RunResult {
   const out = output.stdout.bytes(end.stdoutBytes > output.stdout.total || output.stdout.truncated);
   const err = output.stderr.bytes(end.stderrBytes > output.stderr.total || output.stderr.truncated);
@@ -170,17 +150,6 @@ function toResult(processId: string, end: ProcessEnd, output: Output): RunResult
     ...(end.fullDisks === undefined ? {} : { fullDisks: end.fullDisks }),
     ...(end.kind === undefined ? {} : { kind: end.kind }),
   };
-}
-
-/** How many leading bytes end with a whole UTF-8 character; a cut at a limit may fall into one. */
-export function wholeCharacters(bytes: Buffer): number {
-  for (let back = 1; back <= Math.min(3, bytes.length); back++) {
-    const byte = bytes[bytes.length - back] ?? 0;
-    if ((byte & 0xc0) === 0x80) continue;
-    const wanted = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : byte >= 0xc0 ? 2 : 1;
-    return wanted > back ? bytes.length - back : bytes.length;
-  }
-  return bytes.length;
 }
 
 function argsTooLong(processId: string, startedAt: Date, output: Output): CommandFailure {

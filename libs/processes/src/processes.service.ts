@@ -117,7 +117,7 @@ export class ProcessesService {
   async list(session: Session): Promise<ProcessInfo[]> {
     await this.requireReady(session);
     const { processes } = await session.sandbox.agent.info();
-    return processes.filter(({ kind }) => kind === 'start');
+    return processes.filter(isBackground);
   }
 
   /** Where its output begins and ends just now. */
@@ -196,14 +196,18 @@ export class ProcessesService {
   }
 
   private adopt(session: Session, processes: readonly ProcessInfo[]): void {
-    for (const { kind, processId, args, pty, startedAt, end } of processes) {
-      if (kind !== 'start') continue;
+    for (const { processId, args, pty, startedAt, end } of processes.filter(isBackground)) {
       const facts = { processId, args, pty, startedAt: new Date(startedAt) };
       const process = this.track(session, end ? undefined : session.hold(), facts);
       if (end) this.ends.finish(process, end);
       else this.ends.follow(process);
     }
   }
+}
+
+/** What has a channel is a context's interpreter. */
+function isBackground({ kind, channel }: ProcessInfo): boolean {
+  return kind === 'start' && channel !== true;
 }
 
 function terminalEnv({ term = 'xterm-256color' }: Terminal): Record<string, string> {

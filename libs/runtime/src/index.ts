@@ -27,9 +27,11 @@ export {
 } from './agent/file-transfers.js';
 export type { EngineComponent, EngineFacts } from './engine-facts.js';
 export { FrameTooLargeError } from './agent/frames.js';
+export { KeptOutput, wholeCharacters } from './agent/kept-output.js';
+export type { ChannelWords } from './agent/output-chunk.js';
 export type { CallOptions } from './agent/settle.js';
 export { findLanguage, LANGUAGES } from './languages/index.js';
-export type { CodePaths, Language, Toolchain } from './languages/language.js';
+export type { CodePaths, Interpreter, Language, Toolchain } from './languages/language.js';
 export { RuntimeError, type RuntimeErrorKind } from './runtime-error.js';
 export type {
   DiskLimitKind,

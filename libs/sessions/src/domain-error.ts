@@ -14,6 +14,8 @@ export type Reason =
   | 'process_not_found'
   | 'process_ended'
   | 'stdin_closed'
+  | 'context_not_found'
+  | 'context_ended'
   | 'execution_not_found'
   | 'invalid_params'
   | 'request_cancelled'

@@ -2,6 +2,7 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import { join } from 'node:path';
 
 import { CommandsOptions } from '#libs/commands';
+import { ContextsOptions } from '#libs/contexts';
 import { DockerRuntimeOptions } from '#libs/docker-runtime';
 import type { DoctorOptions } from '#libs/doctor';
 import { SessionsOptions } from '#libs/sessions';
@@ -17,6 +18,7 @@ export class ConfigModule {
       { provide: DockerRuntimeOptions, useValue: dockerRuntimeOptions(config, seccompProfile) },
       { provide: SessionsOptions, useValue: sessionsOptions(config) },
       { provide: CommandsOptions, useValue: commandsOptions(config) },
+      { provide: ContextsOptions, useValue: contextsOptions(config) },
     ];
     return { module: ConfigModule, global: true, providers, exports: providers.map(({ provide }) => provide) };
   }
@@ -73,5 +75,15 @@ function commandsOptions(config: Config): CommandsOptions {
     keptOutputBytes: config.keptOutputBytes,
     outputLimitBytes: config.outputLimitBytes,
     maxReadBytes: config.maxReadBytes,
+  };
+}
+
+function contextsOptions(config: Config): ContextsOptions {
+  return {
+    maxSessionContexts: config.maxSessionContexts,
+    maxResultBytes: config.maxResultBytes,
+    maxTimeoutMs: config.maxTimeoutMs,
+    keptOutputBytes: config.keptOutputBytes,
+    outputLimitBytes: config.outputLimitBytes,
   };
 }

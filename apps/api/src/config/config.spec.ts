@@ -109,6 +109,8 @@ describe('a setting', () => {
     ['KEPT_OUTPUT_BYTES', '0'],
     ['OUTPUT_LIMIT_BYTES', '1e'],
     ['MAX_READ_BYTES', '67108865'],
+    ['MAX_SESSION_CONTEXTS', '49'],
+    ['MAX_RESULT_BYTES', '1'],
     ['MAX_RUNNING_EXECUTIONS', '0'],
     ['MAX_QUEUED_EXECUTIONS', '-1'],
     ['MAX_FRAME_BYTES', '1023'],

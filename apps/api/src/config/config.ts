@@ -214,6 +214,18 @@ export class Config {
   @Max(64 * MIB)
   maxReadBytes = 8 * MIB;
 
+  @Env('MAX_SESSION_CONTEXTS', 'Contexts (interpreters that keep their state) of one session at once.', number)
+  @IsInt()
+  @Min(1)
+  @Max(48)
+  maxSessionContexts = 8;
+
+  @Env('MAX_RESULT_BYTES', 'Bytes that the results of one cell of a context may take together.', number)
+  @IsInt()
+  @Min(1024)
+  @Max(64 * MIB)
+  maxResultBytes = 8 * MIB;
+
   @Env('MAX_RUNNING_EXECUTIONS', 'Executions by `execution.run` at once; more are queued.', number)
   @IsInt()
   @Min(1)

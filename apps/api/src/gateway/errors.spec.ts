@@ -23,6 +23,8 @@ const DOCUMENTED: Record<Reason, number> = {
   process_not_found: -32010,
   process_ended: -32014,
   stdin_closed: -32015,
+  context_not_found: -32016,
+  context_ended: -32017,
   execution_not_found: -32011,
   host_disk_full: -32012,
   session_paused: -32013,

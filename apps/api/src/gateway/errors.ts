@@ -24,6 +24,8 @@ export const ERRORS: Record<Reason, Answer> = {
   process_not_found: { code: -32010, logLevel: 'none' },
   process_ended: { code: -32014, logLevel: 'none' },
   stdin_closed: { code: -32015, logLevel: 'none' },
+  context_not_found: { code: -32016, logLevel: 'none' },
+  context_ended: { code: -32017, logLevel: 'none' },
   execution_not_found: { code: -32011, logLevel: 'none' },
   host_disk_full: { code: -32012, logLevel: 'error' },
   session_paused: { code: -32013, logLevel: 'log' },

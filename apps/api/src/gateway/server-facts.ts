@@ -23,6 +23,7 @@ export class ServerFacts {
         executions: true,
         processes: true,
         events: true,
+        contexts: true,
         discover: true,
       },
       limits: {
@@ -38,6 +39,8 @@ export class ServerFacts {
         keptOutputBytes: config.keptOutputBytes,
         outputLimitBytes: config.outputLimitBytes,
         maxReadBytes: config.maxReadBytes,
+        maxSessionContexts: config.maxSessionContexts,
+        maxResultBytes: config.maxResultBytes,
         maxFrameBytes: config.maxFrameBytes,
         maxInFlight: config.maxInFlight,
       },

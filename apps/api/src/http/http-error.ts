@@ -38,6 +38,8 @@ const STATUS: Record<Reason, number> = {
   process_not_found: 404,
   process_ended: 409,
   stdin_closed: 409,
+  context_not_found: 404,
+  context_ended: 409,
   execution_not_found: 404,
   host_disk_full: 507,
   session_paused: 409,

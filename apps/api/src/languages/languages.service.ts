@@ -27,7 +27,7 @@ export class LanguagesService {
   /** @throws RuntimeError engine_unavailable */
   list(): Promise<LanguageView[]> {
     return Promise.all(
-      LANGUAGES.map(async ({ name, aliases, image, toolchain }) => {
+      LANGUAGES.map(async ({ name, aliases, image, toolchain, interpreter }) => {
         const status = await this.runtime.imageStatus(`${image}:${this.config.imageTag}`);
         return {
           name,
@@ -36,7 +36,7 @@ export class LanguagesService {
           version: status.version ?? null,
           available: status.available,
           defaultFile: toolchain(name).file,
-          interpreter: false,
+          interpreter: interpreter !== undefined,
         };
       }),
     );

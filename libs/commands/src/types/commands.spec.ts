@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 
+import { ContextsService } from '#libs/contexts';
 import { findLanguage, type Language } from '#libs/runtime';
-import { Session, SESSION_DEFAULTS } from '#libs/sessions';
+import { Session, SESSION_DEFAULTS, type SessionsService } from '#libs/sessions';
 
 import { arrived, type FakeExchange, processEnd } from '../../../runtime/src/testing/fake-agent.js';
 import { FAKE_IMAGE, FakeRuntime } from '../../../runtime/src/testing/fake-runtime.js';
@@ -21,6 +22,9 @@ const OPTIONS: CommandsOptions = {
   outputLimitBytes: 10_000,
   maxReadBytes: 10,
 };
+
+const noContexts = (): ContextsService =>
+  new ContextsService({ onAdoption: () => undefined } as unknown as SessionsService, {} as never);
 
 async function sandboxed(requestedLanguage = 'python') {
   const runtime = new FakeRuntime();
@@ -245,7 +249,7 @@ describe('execute_code', () => {
     agent.on('delete_file', (exchange) => exchange.respond({ path: exchange.head['path'], deleted: true }));
     agent.on('run', (exchange) => exchange.respond(processEnd(ends.shift())));
     const execute = (fields: Partial<ExecuteCodeParams>, context: Partial<CommandContext> = {}) =>
-      new ExecuteCodeCommand(OPTIONS).execute(params(ExecuteCodeParams, { code: 'code', ...fields }), {
+      new ExecuteCodeCommand(OPTIONS, noContexts()).execute(params(ExecuteCodeParams, { code: 'code', ...fields }), {
         ...parts.context,
         ...context,
       });
@@ -316,7 +320,7 @@ describe('execute_code', () => {
       ['go', 'build', '-o', `${directory}/main`, `${directory}/main.go`],
       [`${directory}/main`, 'x'],
     ]);
-    expect(result.exitCode).toBe(3);
+    expect(result).toMatchObject({ exitCode: 3 });
     expect(deleted()).toEqual([[directory, true]]);
   });
 

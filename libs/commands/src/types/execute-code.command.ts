@@ -1,6 +1,7 @@
-import { IsOptional, IsString } from 'class-validator';
+import { IsNotEmpty, IsOptional, IsString, MaxLength } from 'class-validator';
 import { randomBytes } from 'node:crypto';
 
+import { type CellResult, ContextsService } from '#libs/contexts';
 import { AgentError, ChannelLostError, findLanguage, type CodePaths, type Toolchain } from '#libs/runtime';
 
 import { type Command, type CommandContext, CommandFailure, CommandHandler } from '../command-handler.js';
@@ -8,6 +9,9 @@ import { CommandsOptions } from '../options.js';
 import { ProgramParams, type RunLimits, runLimits } from '../program-params.js';
 import { IsWellFormed } from '../fields.js';
 import { runProgram, type RunResult } from '../run-program.js';
+import { executeInContext } from './execute-in-context.js';
+
+const MAX_ID_LENGTH = 64;
 
 export class ExecuteCodeParams extends ProgramParams {
   @IsWellFormed()
@@ -17,6 +21,13 @@ export class ExecuteCodeParams extends ProgramParams {
   @IsOptional()
   @IsString()
   language?: string;
+
+  /** Runs the code in this context, as context.execute does; then only code and timeoutMs may stand beside it. */
+  @IsOptional()
+  @IsString()
+  @IsNotEmpty()
+  @MaxLength(MAX_ID_LENGTH)
+  contextId?: string;
 }
 
 @CommandHandler({
@@ -26,9 +37,13 @@ export class ExecuteCodeParams extends ProgramParams {
   summary: 'Writes code to a file, builds it where its language needs that, and runs it.',
 })
 export class ExecuteCodeCommand implements Command<ExecuteCodeParams> {
-  constructor(private readonly options: CommandsOptions) {}
+  constructor(
+    private readonly options: CommandsOptions,
+    private readonly contexts: ContextsService,
+  ) {}
 
-  async execute(params: ExecuteCodeParams, context: CommandContext): Promise<RunResult> {
+  async execute(params: ExecuteCodeParams, context: CommandContext): Promise<RunResult | CellResult> {
+    if (params.contextId !== undefined) return executeInContext(this.contexts, params, params.contextId, context);
     const toolchain = toolchainOf(params, context);
     const limits = runLimits(params, this.options);
     const { agent } = context.session.sandbox;

@@ -1,10 +1,11 @@
 import { IsIn, IsInt, IsOptional, Min } from 'class-validator';
 import { isUtf8 } from 'node:buffer';
 
+import { wholeCharacters } from '#libs/runtime';
+
 import { type Command, type CommandContext, CommandFailure, CommandHandler } from '../command-handler.js';
 import { IsPath } from '../fields.js';
 import { CommandsOptions } from '../options.js';
-import { wholeCharacters } from '../run-program.js';
 import { type Encoding, ENCODINGS } from './content.js';
 
 export class ReadFileParams {

@@ -2,7 +2,7 @@ import type { AgentChannel } from './agent-channel.js';
 import type { OutputChunk, ProcessEnd, ProcessSpec } from './agent-types.js';
 import type { Exchange, ExchangeOptions } from './exchange.js';
 import { MAX_DATA_BYTES } from './frames.js';
-import { toChunk } from './output-chunk.js';
+import { type ChannelWords, isOfChannel, toChunk, toWords } from './output-chunk.js';
 import { settle } from './settle.js';
 
 /** A terminal's size, in characters. */
@@ -14,6 +14,10 @@ export interface TerminalSize {
 export interface StartSpec extends Omit<ProcessSpec, 'forwardBytes'> {
   readonly stdin: 'open' | 'closed';
   readonly pty?: TerminalSize;
+  /** Gives the program a channel as its descriptor 3: PROTOCOL.md, *Channel*. */
+  readonly channel?: boolean;
+  /** Bytes of output that the agent keeps; 4 MiB where absent. */
+  readonly keepBytes?: number;
 }
 
 /** Output that a reader missed because the ring had dropped it. */
@@ -26,6 +30,8 @@ export interface OutputGap {
 export interface AttachOptions {
   /** Takes output as it comes; a promise holds this reader up, and nobody else. */
   readonly onOutput: (chunk: OutputChunk) => void | Promise<void>;
+  /** Takes what the program writes to its channel, in order with its output. */
+  readonly onChannel?: (words: ChannelWords) => void | Promise<void>;
   /** Told as soon as it is known: chunks before the gap may still wait for the reader. */
   readonly onGap: (gap: OutputGap) => void;
   /** Aborting it only detaches; the call then rejects with AgentError `cancelled`. */
@@ -49,18 +55,19 @@ export class AgentProcesses {
   }
 
   /** Reads output from `fromSeq` on, live, to the end of the process. */
-  async attach(processId: string, fromSeq: number, { onOutput, onGap, signal }: AttachOptions): Promise<ProcessEnd> {
+  async attach(processId: string, fromSeq: number, options: AttachOptions): Promise<ProcessEnd> {
     const exchange = this.open(
       'attach',
       { processId, fromSeq },
       {
-        onData: (payload, head) => onOutput(toChunk(head, payload)),
+        onData: (payload, head) =>
+          isOfChannel(head) ? options.onChannel?.(toWords(head, payload)) : options.onOutput(toChunk(head, payload)),
         onEvent: ({ event, droppedBytes, nextSeq }) => {
-          if (event === 'gap') onGap({ droppedBytes: Number(droppedBytes), nextSeq: Number(nextSeq) });
+          if (event === 'gap') options.onGap({ droppedBytes: Number(droppedBytes), nextSeq: Number(nextSeq) });
         },
       },
     );
-    const { head } = await answered(exchange, signal);
+    const { head } = await answered(exchange, options.signal);
     return head as unknown as ProcessEnd;
   }
 
@@ -70,17 +77,17 @@ export class AgentProcesses {
     return head as unknown as ProcessEnd;
   }
 
-  /** Resolves when the program's stdin has taken all of it. Writes keep the order of the calls. */
+  /** Resolves when the program's stdin, or its channel, has taken all of it. Writes keep the order of the calls. */
   async write(
     processId: string,
     data: Buffer,
-    options: { readonly close?: boolean; readonly signal?: AbortSignal } = {},
+    options: { readonly close?: boolean; readonly channel?: boolean; readonly signal?: AbortSignal } = {},
   ): Promise<{ bytes: number }> {
     const payload = data.subarray(0, MAX_DATA_BYTES);
     const rest = data.subarray(payload.length);
     const exchange = this.open(
       'write',
-      { processId, close: options.close ?? false },
+      { processId, close: options.close ?? false, ...(options.channel ? { channel: true } : {}) },
       { payload, end: rest.length === 0 },
     );
     if (rest.length > 0) void exchange.write(rest).then(() => exchange.end());
@@ -94,6 +101,11 @@ export class AgentProcesses {
 
   async signal(processId: string, signal: string, target: 'group' | 'leader'): Promise<void> {
     await settle(this.open('signal', { processId, signal, target }), {});
+  }
+
+  /** Makes the agent forget a process that has ended. */
+  async release(processId: string): Promise<void> {
+    await settle(this.open('release', { processId }), {});
   }
 
   private open(method: string, params: object, options: ExchangeOptions = {}): Exchange {

@@ -99,6 +99,8 @@ export interface ProcessInfo {
   readonly startedAt: string;
   readonly kind: 'run' | 'start';
   readonly pty: boolean;
+  /** Whether it has a channel; an agent of an earlier version does not tell, and gives none. */
+  readonly channel?: boolean;
   readonly firstSeq: number;
   readonly nextSeq: number;
   readonly end: ProcessEnd | null;

@@ -20,6 +20,12 @@ export interface Toolchain {
   readonly run: (paths: CodePaths) => readonly string[];
 }
 
+/** How a language keeps an interpreter for a context: docs/contexts.md. */
+export interface Interpreter {
+  /** argv of the driver, which speaks on its channel. */
+  readonly args: readonly string[];
+}
+
 export interface Language {
   /** The name on the wire. */
   readonly name: string;
@@ -28,4 +34,6 @@ export interface Language {
   readonly image: string;
   /** The toolchain for code, by the name or alias that was asked for. */
   readonly toolchain: (alias: string) => Toolchain;
+  /** The interpreter, by the name or alias that was asked for; absent where the language has none. */
+  readonly interpreter?: (alias: string) => Interpreter;
 }

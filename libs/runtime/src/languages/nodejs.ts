@@ -1,4 +1,4 @@
-import type { Language, Toolchain } from './language.js';
+import type { Interpreter, Language, Toolchain } from './language.js';
 
 const javascript: Toolchain = {
   file: 'main.js',
@@ -19,9 +19,16 @@ const typescript: Toolchain = {
   ],
 };
 
+const driver = ['node', '/usr/local/lib/codebeaker/driver.cjs'];
+const javascriptInterpreter: Interpreter = { args: driver };
+const typescriptInterpreter: Interpreter = { args: [...driver, 'typescript'] };
+
+const isTypeScript = (alias: string): boolean => alias === 'typescript' || alias === 'ts';
+
 export const nodejs: Language = {
   name: 'nodejs',
   aliases: ['javascript', 'js', 'node', 'typescript', 'ts'],
   image: 'codebeaker-nodejs',
-  toolchain: (alias) => (alias === 'typescript' || alias === 'ts' ? typescript : javascript),
+  toolchain: (alias) => (isTypeScript(alias) ? typescript : javascript),
+  interpreter: (alias) => (isTypeScript(alias) ? typescriptInterpreter : javascriptInterpreter),
 };

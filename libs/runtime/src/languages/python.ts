@@ -1,4 +1,4 @@
-import type { Language, Toolchain } from './language.js';
+import type { Interpreter, Language, Toolchain } from './language.js';
 
 const toolchain: Toolchain = {
   file: 'main.py',
@@ -6,9 +6,13 @@ const toolchain: Toolchain = {
   run: ({ source }) => ['python3', source],
 };
 
+// -P: no file of /workspace takes the place of a module that the driver imports.
+const interpreter: Interpreter = { args: ['python3', '-P', '-c', 'import codebeaker_driver'] };
+
 export const python: Language = {
   name: 'python',
   aliases: ['py', 'python3'],
   image: 'codebeaker-python',
   toolchain: () => toolchain,
+  interpreter: () => interpreter,
 };

@@ -1,0 +1,380 @@
+// Keeps a JavaScript or TypeScript interpreter for one context: docs/contexts.md says what it promises, and how its
+// channel speaks. The channel is descriptor 3, a socket that no child inherits. What programs print never goes there,
+// and what is written there is never printed. Usage: node driver.cjs [typescript]
+'use strict';
+
+const { Socket } = require('node:net');
+
+const channel = new Socket({ fd: 3, readable: true, writable: true });
+channel.write('{"pong":0,"count":0}\n');
+
+const { createRequire, stripTypeScriptTypes } = require('node:module');
+const { inspect } = require('node:util');
+const vm = require('node:vm');
+const { parse } = require(process.env.CODEBEAKER_ACORN ?? '/usr/local/lib/node_modules/acorn');
+
+const isTypeScript = process.argv[2] === 'typescript';
+const WORKSPACE = '/workspace';
+const LONGEST_MESSAGE = 100_000;
+const PARSER_OPTIONS = {
+  ecmaVersion: 'latest',
+  sourceType: 'script',
+  allowAwaitOutsideFunction: true,
+  allowImportExportEverywhere: true,
+};
+const REPRS = {
+  'text/html': '_repr_html_',
+  'text/markdown': '_repr_markdown_',
+  'text/latex': '_repr_latex_',
+  'image/svg+xml': '_repr_svg_',
+  'image/png': '_repr_png_',
+  'image/jpeg': '_repr_jpeg_',
+  'application/json': '_repr_json_',
+};
+const { stringify } = JSON;
+
+/** The cell that runs: its id, what its results may still take, and how it is interrupted. */
+let cell;
+let count = 0;
+
+// -- results
+
+/** The JSON of one representation; undefined where it cannot be told. */
+function asText(mime, data) {
+  if (data instanceof Uint8Array) return stringify(Buffer.from(data).toString('base64'));
+  if (typeof data === 'string') return stringify(data);
+  if (mime !== 'application/json' && !mime.endsWith('+json')) return undefined;
+  try {
+    return stringify(data);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Every rich representation that the object offers. One that fails is not offered. */
+function* representations(value) {
+  if (value === null || (typeof value !== 'object' && typeof value !== 'function')) return;
+  for (const name of [Symbol.for('Jupyter.display'), '_repr_mimebundle_']) {
+    const bundle = offered(value, name);
+    if (typeof bundle === 'object' && bundle !== null) yield* Object.entries(bundle);
+  }
+  for (const [mime, name] of Object.entries(REPRS)) {
+    const data = offered(value, name);
+    if (data !== undefined && data !== null) yield [mime, data];
+  }
+}
+
+function offered(value, name) {
+  try {
+    return typeof value[name] === 'function' ? value[name]() : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** A message with all representations, the text first. What does not fit is left out, and it says so. */
+function resultOf({ id, budget }, value) {
+  let truncated = false;
+  let text = stringify(inspect(value, { maxStringLength: null }));
+  if (Buffer.byteLength(text) > budget.room) {
+    truncated = true;
+    // A character takes six bytes at most, as \u001b.
+    text = stringify(inspect(value, { maxStringLength: null }).slice(0, Math.max(0, Math.floor(budget.room / 6))));
+  }
+  const pieces = new Map([['text/plain', text]]);
+  budget.room -= Buffer.byteLength(text);
+  for (const [mime, data] of representations(value)) {
+    const piece = pieces.has(mime) ? undefined : asText(mime, data);
+    if (piece === undefined) continue;
+    if (Buffer.byteLength(piece) > budget.room) {
+      truncated = true;
+      continue;
+    }
+    budget.room -= Buffer.byteLength(piece);
+    pieces.set(mime, piece);
+  }
+  const result = [...pieces].map(([mime, piece]) => `${stringify(mime)}:${piece}`).join(',');
+  return `{"id":${id},"result":{${result}}${truncated ? ',"truncated":true' : ''}}\n`;
+}
+
+/** Shows values as the last expression of a cell is shown, as results of their own. */
+function display(...values) {
+  if (cell) for (const value of values) channel.write(resultOf(cell, value));
+}
+
+function errorOf(thrown) {
+  const isError = typeof thrown === 'object' && thrown !== null && 'message' in thrown;
+  let text;
+  try {
+    text = inspect(thrown);
+  } catch {
+    text = 'its description failed';
+  }
+  const traceback = text
+    .split('\n')
+    .filter((line) => !/^\s+at .*(node:|codebeaker\/driver\.cjs)/.test(line))
+    .join('\n');
+  return {
+    name: isError ? String(thrown.name ?? 'Error') : typeof thrown,
+    message: (isError ? String(thrown.message) : text).slice(0, LONGEST_MESSAGE),
+    traceback: traceback.slice(0, LONGEST_MESSAGE),
+  };
+}
+
+// -- code: whatever a cell declares at its top must be there in the next one, and may be declared again there
+
+/** Changes to a text by places in the original. */
+class Edits {
+  #edits = [];
+
+  constructor(text) {
+    this.text = text;
+  }
+
+  replace(start, end, by) {
+    this.#edits.push({ start, end, by, order: this.#edits.length });
+  }
+
+  insert(at, text) {
+    this.replace(at, at, text);
+  }
+
+  get result() {
+    let result = '';
+    let at = 0;
+    for (const { start, end, by } of this.#edits.sort((a, b) => a.start - b.start || a.order - b.order)) {
+      result += this.text.slice(at, start) + by;
+      at = end;
+    }
+    return result + this.text.slice(at);
+  }
+}
+
+/** The names that a pattern binds. */
+function namesOf(pattern) {
+  switch (pattern?.type) {
+    case 'Identifier':
+      return [pattern.name];
+    case 'ObjectPattern':
+      return pattern.properties.flatMap((property) => namesOf(property.value ?? property.argument));
+    case 'ArrayPattern':
+      return pattern.elements.flatMap(namesOf);
+    case 'AssignmentPattern':
+      return namesOf(pattern.left);
+    case 'RestElement':
+      return namesOf(pattern.argument);
+    default:
+      return [];
+  }
+}
+
+/** Visits nodes, not those inside functions, with their parents. */
+function walk(node, parent, visit) {
+  if (parent && /Function|StaticBlock|PropertyDefinition/.test(node.type)) return;
+  visit(node, parent);
+  for (const child of Object.values(node)) {
+    for (const each of Array.isArray(child) ? child : [child]) {
+      if (typeof each?.type === 'string') walk(each, node, visit);
+    }
+  }
+}
+
+function awaits(program) {
+  let found = false;
+  walk(program, null, ({ type, await: isAwait }) => {
+    found ||= type === 'AwaitExpression' || type === 'ImportDeclaration' || (type === 'ForOfStatement' && isAwait);
+  });
+  return found;
+}
+
+/** A script whose completion value is the cell's, or a promise of it. */
+function compile(code) {
+  const source = stripped(code);
+  let program;
+  try {
+    program = parse(source, PARSER_OPTIONS);
+  } catch (error) {
+    // The engine explains it better, unless only our rules are broken.
+    if (!/await|import|export/.test(source)) new vm.Script(source, { filename: nameOfCell() });
+    throw new SyntaxError(error.message);
+  }
+  const hasValue = program.body.at(-1)?.type === 'ExpressionStatement';
+  const isAsync = awaits(program);
+  const text = isAsync ? asynchronous(source, program, hasValue) : synchronous(source, program);
+  const script = new vm.Script(text, {
+    filename: nameOfCell(),
+    importModuleDynamically: vm.constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
+  });
+  return { script, isAsync, hasValue };
+}
+
+function stripped(code) {
+  const text = isTypeScript ? stripTypeScriptTypes(code, { mode: 'transform' }) : code;
+  if (!/^\s*\{/.test(text)) return text;
+  // Meant as an object, though a statement that begins so is a block.
+  try {
+    parse(`(${text}\n)`, PARSER_OPTIONS);
+    return `(${text}\n)`;
+  } catch {
+    return text;
+  }
+}
+
+function synchronous(source, program) {
+  const edits = new Edits(source);
+  for (const node of program.body) {
+    if (node.type === 'VariableDeclaration' && node.kind !== 'var') {
+      edits.replace(node.start, node.start + node.kind.length, 'var');
+      for (const { init, end } of node.declarations) if (!init) edits.insert(end, ' = undefined');
+    } else if (node.type === 'ClassDeclaration') {
+      edits.insert(node.start, `var ${node.id.name} = `);
+      edits.insert(node.end, ';');
+    } else {
+      refuseExport(node);
+    }
+  }
+  return edits.result;
+}
+
+/** The body becomes that of an async function, and its declarations assignments to globals. */
+function asynchronous(source, program, hasValue) {
+  const edits = new Edits(source);
+  const names = new Set();
+  const functions = [];
+  walk(program, null, (node, parent) => {
+    const isTop = parent === program;
+    if (node.type === 'VariableDeclaration' && (isTop || node.kind === 'var')) {
+      const isLoop = /^For/.test(parent.type) && node !== parent.body;
+      for (const { id } of node.declarations) for (const name of namesOf(id)) names.add(name);
+      edits.replace(node.start, node.declarations[0].start, isLoop ? '' : ';');
+      for (const { start, end, init } of node.declarations) {
+        if (isLoop && !init) continue;
+        edits.insert(start, '(');
+        edits.insert(end, init ? ')' : node.kind === 'var' ? ')' : ' = undefined)');
+      }
+    } else if (node.type === 'ClassDeclaration' && isTop) {
+      names.add(node.id.name);
+      edits.insert(node.start, `;${node.id.name} = `);
+      edits.insert(node.end, ';');
+    } else if (node.type === 'ImportDeclaration') {
+      edits.replace(node.start, node.end, imported(node, names));
+    } else if (isTop) {
+      refuseExport(node);
+    }
+  });
+  for (const { type, id } of program.body) if (type === 'FunctionDeclaration') functions.push(id.name);
+  if (hasValue) {
+    const { expression } = program.body.at(-1);
+    edits.insert(expression.start, ';return (');
+    edits.insert(expression.end, ')');
+  }
+  const declared = [...names, ...functions];
+  const head = declared.length > 0 ? `var ${declared.join(', ')}; ` : '';
+  const hoisted = functions.map((name) => `globalThis.${name} = ${name}; `).join('');
+  return `${head}(async () => { ${hoisted}${edits.result}\n})()`;
+}
+
+function imported({ specifiers, source, attributes = [] }, names) {
+  const options = attributes.map(({ key, value }) => `${stringify(key.name ?? key.value)}: ${value.raw}`).join(', ');
+  const load = `await import(${source.raw}${options ? `, { with: { ${options} } }` : ''})`;
+  for (const { local } of specifiers) names.add(local.name);
+  const assignments = specifiers.map(({ type, local, imported: { name, value } = {} }) => {
+    if (type === 'ImportNamespaceSpecifier') return `${local.name} = loaded`;
+    const key = type === 'ImportDefaultSpecifier' ? 'default' : (name ?? value);
+    return `${local.name} = loaded[${stringify(key)}]`;
+  });
+  return `;{ const loaded = ${load}; ${assignments.join('; ')} }`;
+}
+
+function refuseExport({ type }) {
+  if (type.startsWith('Export')) throw new SyntaxError('a cell cannot export: what it declares is there for the next one');
+}
+
+// -- cells
+
+const nameOfCell = () => `cell ${count}`;
+
+class Interrupted extends Error {
+  name = 'Interrupted';
+}
+
+function onInterrupt() {
+  cell?.interrupt();
+}
+
+async function execute(id, limit, code) {
+  let interrupted = false;
+  let last = '';
+  let error = null;
+  const stopped = new Promise((_, reject) => {
+    cell = {
+      id,
+      budget: { room: limit },
+      interrupt: () => reject(new Interrupted('the code was interrupted while it awaited; what it awaited goes on')),
+    };
+  });
+  stopped.catch(() => undefined);
+  try {
+    const { script, isAsync, hasValue } = compile(code);
+    const ran = script.runInThisContext({ breakOnSigint: true, displayErrors: true });
+    const value = isAsync ? await Promise.race([ran, stopped]) : ran;
+    if (hasValue && value !== undefined) {
+      globalThis._ = value;
+      last = resultOf(cell, value);
+    }
+  } catch (thrown) {
+    const isBroken = thrown?.code === 'ERR_SCRIPT_EXECUTION_INTERRUPTED';
+    interrupted = isBroken || thrown instanceof Interrupted;
+    error = errorOf(isBroken ? new Interrupted('the code was interrupted') : thrown);
+  }
+  cell = undefined;
+  channel.write(`${last}${stringify({ done: id, count, error, ...(interrupted ? { interrupted } : {}) })}\n`);
+}
+
+async function obey(line) {
+  const [verb, id, limit] = line.split(' ', 3);
+  if (verb === 'ping') {
+    channel.write(`{"pong":${Number(id)},"count":${count}}\n`);
+  } else if (verb === 'execute') {
+    let code;
+    try {
+      code = JSON.parse(line.slice(verb.length + id.length + limit.length + 3));
+    } catch {
+      return; // Half a line of a connection that broke.
+    }
+    count++;
+    // Whatever the last cell made of it: each can be interrupted.
+    process.removeListener('SIGINT', onInterrupt).on('SIGINT', onInterrupt);
+    channel.write(`{"started":${Number(id)}}\n`);
+    await execute(Number(id), Number(limit), code);
+  }
+}
+
+function tell(thrown) {
+  process.stderr.write(`${errorOf(thrown).traceback}\n`);
+}
+
+process.on('SIGINT', onInterrupt);
+process.on('uncaughtException', tell);
+process.on('unhandledRejection', tell);
+Object.assign(globalThis, {
+  display,
+  require: createRequire(`${WORKSPACE}/`),
+  __dirname: WORKSPACE,
+  __filename: `${WORKSPACE}/cell.js`,
+});
+process.argv.splice(1);
+
+let rest = [];
+let obeyed = Promise.resolve();
+channel.on('data', (data) => {
+  const lines = data.toString('latin1').split('\n');
+  rest.push(lines[0]);
+  for (const next of lines.slice(1)) {
+    const line = Buffer.from(rest.join(''), 'latin1').toString();
+    obeyed = obeyed.then(() => obey(line)).catch(tell);
+    rest = [next];
+  }
+});
+channel.on('close', () => process.exit());
+channel.on('error', () => process.exit());

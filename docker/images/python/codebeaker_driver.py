@@ -1,0 +1,377 @@
+"""Keeps a Python interpreter for one context: docs/contexts.md says what it promises, and how its channel speaks.
+
+The channel is descriptor 3, a socket that no child inherits. What programs print never goes there, and what is written
+there is never printed. Started by `python3 -P -c 'import codebeaker_driver'`, so that no file of /workspace takes the
+place of a module that is imported here. It imports little before it is ready, because that is what a start waits for.
+"""
+
+import builtins
+import os
+import signal
+import sys
+from _json import encode_basestring_ascii as quote, scanstring
+from _thread import allocate_lock
+
+CHANNEL = os.dup(3)  # close-on-exec, as all that Python opens
+os.close(3)
+CELL_NAMES_KEPT = 1000
+LONGEST_MESSAGE = 100_000
+LONGEST_ESCAPE = 12  # a character beyond the first 65,536 is told as two halves
+BINARY_SUFFIXES = ('image/png', 'image/jpeg', 'application/pdf')
+REPRS = (
+    ('text/html', '_repr_html_'),
+    ('text/markdown', '_repr_markdown_'),
+    ('text/latex', '_repr_latex_'),
+    ('image/svg+xml', '_repr_svg_'),
+    ('image/png', '_repr_png_'),
+    ('image/jpeg', '_repr_jpeg_'),
+    ('application/json', '_repr_json_'),
+    ('application/javascript', '_repr_javascript_'),
+    ('application/pdf', '_repr_pdf_'),
+)
+
+INTERRUPTED = '{"name":"KeyboardInterrupt","message":"","traceback":"KeyboardInterrupt\\n"}'
+
+owner = os.getpid()
+main = type(sys)('__main__')
+main.__builtins__ = builtins
+running = False
+caught = False  # an interrupt has reached the cell
+postponed = False  # an interrupt that came while a message was being written
+speaking = allocate_lock()
+cell = 0  # the id of the one that runs
+count = 0
+room = 0  # bytes that the results of this cell may still take
+
+
+def send(*messages):
+    global postponed
+    data = ''.join(messages).encode('ascii')
+    with speaking:
+        while data:
+            data = data[os.write(CHANNEL, data) :]
+    if postponed and running:
+        postponed = False
+        raise KeyboardInterrupt
+
+
+def on_interrupt(signum, frame):
+    global caught, postponed
+    if not running:
+        return
+    caught = True
+    if speaking.locked():
+        postponed = True  # half a message would spoil all that follow
+    else:
+        raise KeyboardInterrupt
+
+
+def in_child():
+    """A child that was forked has this interpreter's memory, but is not this interpreter."""
+    os.close(CHANNEL)
+
+
+class Lines:
+    """The lines that come in on the channel."""
+
+    def __init__(self):
+        self.parts = []
+        self.ready = []
+
+    def next(self):
+        while not self.ready:
+            data = os.read(CHANNEL, 65536)
+            if not data:
+                os._exit(0)
+            *whole, rest = data.split(b'\n')
+            if whole:
+                self.parts.append(whole[0])
+                self.ready = [b''.join(self.parts), *whole[1:]]
+                self.parts = []
+            self.parts.append(rest)
+        return self.ready.pop(0)
+
+
+# -- results
+
+
+def as_text(mime, value):
+    """The JSON of one representation, or None where it cannot be told."""
+    if isinstance(value, tuple) and len(value) == 2 and isinstance(value[1], dict):
+        value = value[0]  # data and metadata
+    if isinstance(value, (bytes, bytearray)):
+        if not mime.startswith(BINARY_SUFFIXES):
+            return quote(bytes(value).decode('utf-8', 'replace'))
+        import binascii
+
+        return quote(binascii.b2a_base64(value, newline=False).decode('ascii'))
+    if isinstance(value, str):
+        return quote(value)
+    if mime != 'application/json' and not mime.endswith('+json'):
+        return None
+    import json
+
+    try:
+        return json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError, RecursionError):
+        return None
+
+
+def representations(value):
+    """Every rich representation that the object offers. One that fails is not offered."""
+    if isinstance(value, type) or callable(getattr(value, '_ipython_canary_method_should_not_exist_', None)):
+        return
+    offer = getattr(value, '_repr_mimebundle_', None)
+    if callable(offer):
+        try:
+            bundle = offer(include=None, exclude=None)
+        except Exception:
+            bundle = None
+        if isinstance(bundle, tuple) and bundle:
+            bundle = bundle[0]
+        if isinstance(bundle, dict):
+            yield from ((mime, data) for mime, data in bundle.items() if isinstance(mime, str))
+    for mime, name in REPRS:
+        offer = getattr(value, name, None)
+        if callable(offer):
+            try:
+                data = offer()
+            except Exception:
+                continue
+            if data is not None:
+                yield mime, data
+    figure = sys.modules.get('matplotlib.figure')
+    if figure is not None and isinstance(value, figure.Figure):
+        yield 'image/png', png_of(value)
+        forget_figure(value)
+
+
+def result_of(value):
+    """A message with all representations, the text first. What does not fit is left out, and it says so."""
+    global room
+    truncated = False
+    pieces = []
+    text = quote(repr(value))
+    if len(text) > room:
+        truncated = True
+        text = quote(repr(value)[: max(0, room // LONGEST_ESCAPE)])
+    room -= len(text)
+    pieces.append('"text/plain":' + text)
+    seen = {'text/plain'}
+    for mime, data in representations(value):
+        text = None if mime in seen else as_text(mime, data)
+        if text is None:
+            continue
+        seen.add(mime)
+        if len(text) > room:
+            truncated = True
+            continue
+        room -= len(text)
+        pieces.append(quote(mime) + ':' + text)
+    flag = ',"truncated":true' if truncated else ''
+    return '{"id":%d,"result":{%s}%s}\n' % (cell, ','.join(pieces), flag)
+
+
+def display(*values):
+    """Shows values as the last expression of a cell is shown, as results of their own."""
+    if os.getpid() != owner or not running:
+        return
+    for value in values:
+        send(result_of(value))
+
+
+# -- matplotlib: this module is its backend, so that figures need neither a window nor a call of show
+
+
+def png_of(figure):
+    import io
+
+    picture = io.BytesIO()
+    figure.savefig(picture, format='png', bbox_inches='tight')
+    return picture.getvalue()
+
+
+def forget_figure(figure):
+    plots = sys.modules.get('matplotlib.pyplot')
+    if plots is not None:
+        plots.close(figure)
+
+
+def show_figures():
+    plots = sys.modules.get('matplotlib.pyplot')
+    if plots is None:
+        return
+    for number in plots.get_fignums():
+        display(plots.figure(number))
+
+
+def __getattr__(name):
+    if name != 'FigureCanvas':
+        raise AttributeError(name)
+    from matplotlib.backend_bases import FigureManagerBase
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    class FigureManager(FigureManagerBase):
+        @classmethod
+        def pyplot_show(cls, *, block=None):
+            show_figures()
+
+    class FigureCanvas(FigureCanvasAgg):
+        manager_class = FigureManager
+
+    return globals().setdefault(name, FigureCanvas)
+
+
+# -- cells
+
+
+def compiled(code, name):
+    """All but a last expression, and that expression."""
+    import ast
+
+    flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+    tree = compile(code, name, 'exec', ast.PyCF_ONLY_AST | flags, dont_inherit=True)
+    last = None
+    if tree.body and isinstance(tree.body[-1], ast.Expr) and not code.rstrip().endswith(';'):
+        last = compile(ast.Expression(tree.body.pop().value), name, 'eval', flags, dont_inherit=True)
+    return (compile(tree, name, 'exec', flags, dont_inherit=True) if tree.body else None), last
+
+
+def evaluated(code):
+    value = eval(code, main.__dict__)
+    return value if not code.co_flags & 0x80 else awaited(value)  # CO_COROUTINE
+
+
+def awaited(coroutine):
+    """On one loop for all cells: what a cell leaves there goes on whenever a later one awaits."""
+    import asyncio
+
+    global loop
+    if loop is None or loop.is_closed():
+        loop = asyncio.new_event_loop()
+        asyncio.set_event_loop(loop)
+    task = loop.create_task(coroutine)
+    try:
+        return loop.run_until_complete(task)
+    except BaseException:
+        if not task.done():
+            task.cancel()
+            loop.run_until_complete(asyncio.wait([task]))
+        raise
+
+
+loop = None
+
+
+def remember(name, code):
+    """For tracebacks and for inspect.getsource."""
+    lines = [line + '\n' for line in code.splitlines()]
+    linecache.cache[name] = (len(code), None, lines, name)
+    linecache.cache.pop('<cell %d>' % (count - CELL_NAMES_KEPT), None)
+
+
+def error_of(error, name):
+    kind = type(error)
+    trace = error.__traceback__
+    while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
+        trace = trace.tb_next
+    inner = trace
+    while inner is not None and inner.tb_next is not None:
+        if inner.tb_next.tb_frame.f_code.co_filename == __file__:
+            inner.tb_next = None
+        inner = inner.tb_next
+    try:
+        message = str(error)
+        text = ''.join(traceback.format_exception(kind, error, trace))
+    except Exception as failure:
+        message, text = '', 'its description failed: %s' % type(failure).__name__
+    return '{"name":%s,"message":%s,"traceback":%s}' % (
+        quote(kind.__name__),
+        quote(message[:LONGEST_MESSAGE]),
+        quote(text if len(text) <= LONGEST_MESSAGE else '…' + text[-LONGEST_MESSAGE:]),
+    )
+
+
+def done(error):
+    flag = ',"interrupted":true' if caught else ''
+    return '{"done":%d,"count":%d,"error":%s%s}\n' % (cell, count, error, flag)
+
+
+def execute(code):
+    """Runs one cell and returns the messages that end it."""
+    global running, caught, postponed
+    name = '<cell %d>' % count
+    last = ''
+    error = 'null'
+    try:
+        caught = postponed = False
+        running = True
+        remember(name, code)
+        body, expression = compiled(code, name)
+        if body is not None:
+            evaluated(body)
+        if expression is not None:
+            value = evaluated(expression)
+            if value is not None:
+                main._ = value
+                last = result_of(value)
+        if 'matplotlib.pyplot' in sys.modules:
+            send(last)
+            last = ''
+            show_figures()
+        running = False
+    except BaseException as failure:
+        running = False
+        error = error_of(failure, name)
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except Exception:
+            pass
+    return last, done(error)
+
+
+def serve():
+    global cell, count, room, running
+    lines = Lines()
+    is_open = False
+    while True:
+        try:
+            if is_open:
+                # An interrupt fell between the end of a cell and the word of it.
+                running = is_open = False
+                send(done(INTERRUPTED))
+            line = lines.next()
+            verb, _, rest = line.partition(b' ')
+            if verb == b'ping':
+                send('{"pong":%d,"count":%d}\n' % (int(rest), count))
+            elif verb == b'execute':
+                number, limit, text = rest.decode('utf-8').split(' ', 2)
+                code = scanstring(text, 1)[0]
+                cell, room, count = int(number), int(limit), count + 1
+                # Whatever the last cell made of it: each can be interrupted.
+                signal.signal(signal.SIGINT, on_interrupt)
+                is_open = True
+                send('{"started":%d}\n' % cell)
+                ended = execute(code)
+                if os.getpid() != owner:
+                    os._exit(0)
+                is_open = False
+                send(*ended)
+        except (ValueError, KeyboardInterrupt):
+            # Half a line of a connection that broke, or an interrupt that came a moment late.
+            continue
+
+
+signal.signal(signal.SIGINT, on_interrupt)
+send('{"pong":0,"count":0}\n')
+import linecache  # noqa: E402
+import traceback  # noqa: E402
+
+os.register_at_fork(after_in_child=in_child)
+os.environ.setdefault('MPLBACKEND', 'module://codebeaker_driver')
+builtins.display = display
+sys.modules['__main__'] = main
+sys.path.insert(0, '')
+sys.argv = ['']
+serve()

@@ -1,0 +1,81 @@
+import { describe, expect, it } from 'vitest';
+
+import type { OutputChunk } from '#libs/runtime';
+
+import { processEnd } from '../../runtime/src/testing/fake-agent.js';
+import { Cell, CellOutput } from './cell.js';
+
+const chunk = (text: string): OutputChunk => ({ stream: 'stdout', seq: 40, offset: 7, data: Buffer.from(text) });
+const done = (interrupted: boolean) => ({ kind: 'done', id: 1, count: 3, error: null, interrupted }) as const;
+
+describe('Cell', () => {
+  it('gathers output and results until it is done', async () => {
+    const cell = new Cell(1, new CellOutput(5), undefined);
+    void cell.take(chunk('abc'));
+    cell.hear({ kind: 'result', id: 1, result: { 'text/plain': '2' }, truncated: false }, 20);
+    void cell.take(chunk('def'));
+    cell.hear(done(false), 10);
+
+    expect(await cell.ended).toMatchObject({
+      results: [{ 'text/plain': '2' }],
+      stdout: 'abcde',
+      stdoutBytes: 6,
+      truncated: true,
+      endReason: 'exited',
+      executionCount: 3,
+      contextEnded: false,
+    });
+  });
+
+  it('counts its own chunks, and begins with what was written before it', async () => {
+    const output = new CellOutput(100);
+    output.stdout.add(Buffer.from('before '));
+    const told: [number, string][] = [];
+    const cell = new Cell(1, output, ({ seq, data }) => void told.push([seq, data.toString()]));
+    await cell.take(chunk('after'));
+    cell.hear(done(false), 10);
+
+    expect(told).toEqual([
+      [0, 'before '],
+      [1, 'after'],
+    ]);
+    expect((await cell.ended).stdout).toBe('before after');
+  });
+
+  it('ends for the reason of its stop only where the interrupt reached it', async () => {
+    const [reached, quicker, own] = [1, 2, 3].map((id) => new Cell(id, new CellOutput(5), undefined));
+    reached?.stop('timed_out');
+    reached?.stop('cancelled');
+    reached?.hear(done(true), 1);
+    quicker?.stop('timed_out');
+    quicker?.hear(done(false), 1);
+    own?.hear(done(true), 1);
+
+    const reasons = await Promise.all([reached, quicker, own].map(async (cell) => (await cell?.ended)?.endReason));
+    expect(reasons).toEqual(['timed_out', 'exited', 'exited']);
+  });
+
+  it.each([
+    ['timed_out', processEnd({ endReason: 'killed', exitCode: null, signal: 'SIGKILL' }), 'timed_out'],
+    ['timed_out', processEnd({ endReason: 'out_of_memory', exitCode: null, signal: 'SIGKILL' }), 'out_of_memory'],
+    [undefined, processEnd({ endReason: 'killed', exitCode: null, signal: 'SIGKILL' }), 'killed'],
+    [undefined, processEnd({ exitCode: 3 }), 'exited'],
+  ] as const)('stopped by %s, with its interpreter (%#), ends truly', async (stop, end, endReason) => {
+    const cell = new Cell(1, new CellOutput(5), undefined);
+    if (stop) cell.stop(stop);
+    cell.interpreterEnded(end, 2);
+
+    expect(await cell.ended).toMatchObject({ endReason, contextEnded: true, error: { name: 'InterpreterEnded' } });
+  });
+
+  it('lets the program wait for a slow client, but not for ever', async () => {
+    const cell = new Cell(1, new CellOutput(5), () => new Promise(() => undefined));
+    let isFree = false;
+    const held = Promise.resolve(cell.take(chunk('a'))).then(() => (isFree = true));
+    await Promise.resolve();
+    expect(isFree).toBe(false);
+
+    cell.letGo();
+    await held;
+  });
+});

@@ -1,0 +1,156 @@
+import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+
+import { useServer } from '../support/server-under-test.js';
+import { TestContext } from '../support/test-context.js';
+import type { TestSession } from '../support/test-session.js';
+
+const server = useServer();
+let session: TestSession;
+
+beforeAll(async () => {
+  session = await server.session({ language: 'nodejs' });
+});
+
+afterEach(async () => {
+  const { contexts } = await server.client.call('context.list', { sessionId: session.id });
+  await Promise.all(contexts.map(({ contextId }: any) => server.client.call('context.close', { contextId })));
+});
+
+const context = (language = 'javascript'): Promise<TestContext> =>
+  TestContext.create(server.client, session.id, { language });
+const text = ({ results, error }: any): unknown => error ?? results.map((shown: any) => shown['text/plain']);
+
+describe('a context of JavaScript', () => {
+  it('keeps what a cell declares, and lets it be declared again', async () => {
+    const node = await context();
+
+    expect(
+      await node.run('const a = 1; let b = 2; class C { get c() { return a + b } }\nfunction f(x) { return x * b }'),
+    ).toMatchObject({ results: [], error: null, executionCount: 1 });
+    expect(text(await node.run('[a, b, new C().c, f(21)]'))).toEqual(['[ 1, 2, 3, 42 ]']);
+    expect(text(await node.run('const a = 5; let b; class C {}\na + f(1)'))).toEqual(['NaN']);
+    expect(text(await node.run('_'))).toEqual(['NaN']);
+    expect(text(await node.run('{ a, list: [1] }'))).toEqual(['{ a: 5, list: [ 1 ] }']);
+  });
+
+  it('may await at the top, and import', async () => {
+    const node = await context();
+    await session.ok('write_file', { path: 'own.mjs', content: 'export const one = 1; export default "d"' });
+
+    await node.run(AWAITS);
+
+    expect(
+      text(await node.run('[x, y, z, i, n, typeof later, new K().k, basename("/a/b"), one, all.default]')),
+    ).toEqual(["[ 1, 2, 3, 3, 6, 'function', 7, 'b', 1, 'd' ]"]);
+    expect(text(await node.run('await later(9)'))).toEqual(['9']);
+    expect(text(await node.run('const fs = require("fs"); fs.existsSync("own.mjs")'))).toEqual(['true']);
+  });
+
+  it('tells output, results and exceptions apart', async () => {
+    const node = await context();
+    const forged = '{"done":1,"count":99,"error":null}\\n';
+
+    const result = await node.run(`console.log('${forged}')\nconsole.error('err')\nnull.x`);
+
+    expect(result).toMatchObject({ stdout: '{"done":1,"count":99,"error":null}\n\n', stderr: 'err\n', results: [] });
+    expect(result.error).toMatchObject({ name: 'TypeError' });
+    expect(result.error.traceback).toMatch(/cell 1:3/);
+    expect(result.error.traceback).not.toMatch(/driver|node:/);
+    expect((await node.run('1 +')).error).toMatchObject({ name: 'SyntaxError' });
+    expect((await node.run('throw 7')).error).toMatchObject({ name: 'number', message: '7' });
+    expect((await node.run('export const a = 1')).error).toMatchObject({ name: 'SyntaxError' });
+    expect(text(await node.run('1;'))).toEqual(['1']);
+  });
+
+  it('gives every representation that an object offers', async () => {
+    const node = await context();
+
+    expect((await node.run(SHOWS)).results).toEqual([
+      { 'text/plain': "'first'" },
+      {
+        'text/plain': 'Shown {}',
+        'text/html': '<b>é</b>',
+        'image/png': Buffer.from([0x89, 0x50]).toString('base64'),
+        'application/json': { a: [1] },
+      },
+    ]);
+  });
+
+  it('hands its channel on to no child', async () => {
+    const node = await context();
+    const list = 'require("child_process").execFileSync("ls", ["-l", "/proc/self/fd"]).toString()';
+
+    expect(text(await node.run(list))).toEqual([expect.not.stringMatching(/ [3-9]\d* -> socket/)]);
+  });
+
+  it.each([
+    'while (true);',
+    'await new Promise(() => undefined)',
+    'const { execSync } = require("child_process"); execSync("sleep 100")',
+  ])('is interrupted in %s, and the state stays', async (code) => {
+    const node = await context();
+    await node.run('let x = 1');
+
+    expect(await node.run(code, { timeoutMs: 300 })).toMatchObject({
+      endReason: expect.stringMatching(/timed_out|exited/) as string,
+      contextEnded: false,
+    });
+    expect(text(await node.run('x'))).toEqual(['1']);
+  });
+
+  it('takes its interpreter along where no interrupt reaches it', async () => {
+    const node = await context();
+
+    expect(await node.run('await 1; while (true);', { timeoutMs: 300 })).toMatchObject({
+      endReason: 'timed_out',
+      contextEnded: true,
+    });
+    await node.call('restart');
+    expect(await node.run('process.exit(3)')).toMatchObject({ endReason: 'exited', contextEnded: true });
+  });
+
+  it('survives what is thrown where nobody catches it', async () => {
+    const node = await context();
+
+    const { stderr } = await node.run(
+      'setTimeout(() => { throw new Error("late") }); Promise.reject(new Error("lost")); await new Promise((r) => setTimeout(r, 50))',
+    );
+
+    expect(stderr).toMatch(/lost/);
+    expect(stderr).toMatch(/late/);
+    expect(text(await node.run('1'))).toEqual(['1']);
+  });
+});
+
+describe('a context of TypeScript', () => {
+  it('understands types, enums and all', async () => {
+    const node = await context('typescript');
+
+    await node.run('enum Colour { Red = 3 }\ninterface Has { a: number }\nconst has: Has = { a: Colour.Red }');
+    expect(text(await node.run('has.a satisfies number'))).toEqual(['3']);
+    expect(text(await node.run('const p: Promise<number> = Promise.resolve(4); await p'))).toEqual(['4']);
+    expect((await node.run('let : number')).error).toMatchObject({ name: expect.stringContaining('Error') as string });
+  });
+});
+
+const AWAITS = `
+import { basename } from 'node:path'
+import d, * as all from './own.mjs'
+import { one } from './own.mjs'
+const x = await Promise.resolve(1)
+let [y, { z }] = [2, { z: 3 }], n = 0
+for (var i = 0; i < 3; i++) n += await (i + 1)
+async function later(value) { await null; return value }
+class K { k = 7 }
+`;
+
+const SHOWS = `
+class Shown {
+  _repr_html_() { return '<b>é</b>' }
+  _repr_png_() { return new Uint8Array([0x89, 0x50]) }
+  _repr_latex_() { throw new Error() }
+  [Symbol.for('Jupyter.display')]() { return { 'application/json': { a: [1] } } }
+}
+display('first')
+new Shown()
+`;
