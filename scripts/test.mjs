@@ -104,8 +104,8 @@ async function attacks() {
 }
 
 await check('format', 'npx', ['oxfmt', '--check', ...SOURCES]);
-await check('lint', 'npx', ['oxlint', '--type-aware', '--deny-warnings', 'apps', 'libs', 'test']);
-await check('type check', 'npx', ['tsc', '--noEmit']);
+await check('lint', 'npm', ['run', '--silent', 'lint']);
+await check('type check', 'npm', ['run', '--silent', 'typecheck']);
 await vitest('unit');
 await agentTests();
 await vitest('e2e');
