@@ -2,7 +2,7 @@ import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
-import { mkdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -19,7 +19,14 @@ export interface EngineOptions {
   readonly liveRestore?: boolean;
   /** Where images, containers and volumes are kept; by default a directory of its own. */
   readonly dataRoot?: string;
+  /** A version that its runc says to be; what it does is what the real one does. */
+  readonly runcVersion?: string;
 }
+
+const runcSaying = (version: string): string => `#!/bin/sh
+if [ "$1" = --version ]; then printf 'runc version ${version}\\ncommit: v${version}-0-g0000000\\n'; exit; fi
+PATH=$PATH_OF_RUNC exec runc "$@"
+`;
 
 /**
  * A real engine that tests may stop and start. It has a network namespace of its own: one without a bridge would else
@@ -52,6 +59,11 @@ export class SecondEngine {
   }
 
   async start(): Promise<void> {
+    const path = `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin`;
+    if (this.options.runcVersion !== undefined) {
+      await mkdir(this.own('bin'), { recursive: true });
+      await writeFile(this.own('bin/runc'), runcSaying(this.options.runcVersion), { mode: 0o755 });
+    }
     const log = openSync(this.own('log'), 'a');
     const dataRoot = this.options.dataRoot ?? this.own('data');
     const roots = ['--data-root', dataRoot, '--exec-root', this.own('exec'), '--pidfile', this.own('pid')];
@@ -68,7 +80,7 @@ export class SecondEngine {
         ...(this.options.liveRestore ? ['--live-restore'] : []),
       ],
       {
-        env: { ...process.env, PATH: `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin` },
+        env: { ...process.env, PATH: `${this.own('bin')}:${path}`, PATH_OF_RUNC: path },
         stdio: ['ignore', log, log],
         detached: true,
       },
