@@ -3,13 +3,14 @@ import { describe, expect, it } from 'vitest';
 import { AT_ONCE_MS, endOf, settled, within } from '../support/answers.js';
 import { ContainerEvents } from '../support/container-events.js';
 import { eventually } from '../support/eventually.js';
-import { containersOf, docker } from '../support/leftovers.js';
+import { containersOf, docker, volumesOf } from '../support/leftovers.js';
 import { loopFilesOf } from '../support/loop-files.js';
 import { useServer } from '../support/server-under-test.js';
 import { written } from '../support/streamed.js';
 
 /** Only the engine's own word can tell of a container's end, for no clean-up looks. */
 const NEVER = '0 0 0 1 1 *';
+const EVERY_SECOND = '*/1 * * * * *';
 const MIB = 1_048_576;
 const LOST = { code: -32002, data: { reason: 'session_ended', endReason: 'container_lost' } };
 const PAUSED = { code: -32013, data: { reason: 'session_paused' } };
@@ -151,5 +152,25 @@ describe('somebody else at the engine', () => {
     expect(ends).toMatchObject([end]);
     expect(await within(endOf(server.client, session.id))).toMatchObject(end);
     await nothingIsLeft();
+  });
+});
+
+describe('somebody who removes a container, but not its volume', () => {
+  const server = useServer({ CLEAN_UP_CRON: EVERY_SECOND });
+
+  it('has the clean-up do so, which leaves alone what is in use', async () => {
+    const [lost, kept] = [await server.session(), await server.session()];
+    const { config } = await server.client.call('session.get', { sessionId: kept.id });
+    const each = config.diskLimitKind === 'loop-ext4' ? 1 : 0;
+    expect(await volumesOf(server.api.serverId)).toHaveLength(2 * each);
+    await docker().getContainer(lost.containerId).remove({ force: true, v: false });
+    await endOf(server.client, lost.id);
+
+    await eventually(
+      () => volumesOf(server.api.serverId),
+      (volumes) => volumes.length === each,
+      'its volume is gone',
+    );
+    expect(await kept.sh('echo kept > file; cat file')).toBe('kept\n');
   });
 });

@@ -97,6 +97,7 @@ class DockerInMemory {
       this.removed.push(id);
       await this.die(id, '137');
     });
+    vi.spyOn(prototype, 'unusedVolumes').mockResolvedValue([]);
     vi.spyOn(prototype, 'events').mockImplementation(async () => {
       const stream = new Duplex({ read() {}, write: (_chunk, _encoding, done) => done() });
       this.events.push(stream);
@@ -375,6 +376,16 @@ describe('DockerRuntime', () => {
     await docker.die(sandbox.id, exitCode);
 
     expect(await gone(sandbox)).toBe(reason);
+  });
+
+  it('removes the volumes of its own that no container has', async () => {
+    const { prototype } = Engine;
+    const asked = vi.spyOn(prototype, 'unusedVolumes').mockResolvedValue(['one', 'other']);
+    const removed = vi.spyOn(prototype, 'removeVolume').mockResolvedValue();
+    await runtime.tidy();
+
+    expect(asked).toHaveBeenCalledWith('codebeaker=server-1');
+    expect(removed.mock.calls).toEqual([['one'], ['other']]);
   });
 
   it('heeds the events of its own container alone', async () => {

@@ -123,6 +123,15 @@ export class DockerRuntime extends SandboxRuntime implements OnModuleInit {
     return this.engine.remove(id);
   }
 
+  /** A container that somebody removes without its volumes leaves its workspace's. */
+  async tidy(): Promise<void> {
+    const left = await this.engine.unusedVolumes(`${LABEL_SERVER}=${this.options.serverId}`);
+    for (const name of left) {
+      this.logger.warn({ message: 'a volume of no container is removed', volume: name });
+      await this.engine.removeVolume(name);
+    }
+  }
+
   async imageStatus(image: string): Promise<ImageStatus> {
     const found = await this.engine.image(image);
     if (!found) return { image, available: false };

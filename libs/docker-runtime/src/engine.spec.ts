@@ -23,6 +23,34 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
+describe('a volume', () => {
+  const withVolume = (remove: () => Promise<unknown>): Engine => {
+    const tested = engine();
+    vi.spyOn(tested.docker, 'getVolume').mockReturnValue({ remove } as never);
+    return tested;
+  };
+
+  it.each([404, 409])('that is gone or in use (%d) need not be removed', async (statusCode) => {
+    await expect(withVolume(() => Promise.reject(failure({ statusCode }))).removeVolume('v')).resolves.toBeUndefined();
+  });
+
+  it('that cannot be removed is told of', async () => {
+    await expect(
+      withVolume(() => Promise.reject(failure({ statusCode: 500 }))).removeVolume('v'),
+    ).rejects.toMatchObject({ statusCode: 500 });
+  });
+
+  it('is unused where the engine says so, which may say nothing at all', async () => {
+    const tested = engine();
+    const list = vi.spyOn(tested.docker, 'listVolumes') as unknown as ReturnType<typeof vi.fn>;
+    list.mockResolvedValueOnce({ Volumes: [{ Name: 'a' }, { Name: 'b' }] }).mockResolvedValueOnce({ Volumes: null });
+
+    expect(await tested.unusedVolumes('codebeaker=x')).toEqual(['a', 'b']);
+    expect(list.mock.calls[0]?.[0]).toMatchObject({ filters: { label: ['codebeaker=x'], dangling: ['true'] } });
+    expect(await tested.unusedVolumes('codebeaker=x')).toEqual([]);
+  });
+});
+
 describe('an engine that does not answer', () => {
   it.each(['ECONNREFUSED', 'ECONNRESET', 'ENOENT', 'EACCES', 'EPIPE', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENOTFOUND'])(
     'is unavailable after %s',

@@ -114,6 +114,23 @@ export class Engine {
     }
   }
 
+  /** Names of the volumes with this label that no container has. */
+  async unusedVolumes(label: string): Promise<string[]> {
+    const filters = { label: [label], dangling: ['true'] };
+    const { Volumes } = await this.call((abortSignal) => this.docker.listVolumes({ filters, abortSignal }));
+    return (Volumes ?? []).map(({ Name }) => Name);
+  }
+
+  /** Removes a volume that no container has; nothing happens to one that is gone, or in use by now. */
+  async removeVolume(name: string): Promise<void> {
+    try {
+      await this.call((abortSignal) => this.docker.getVolume(name).remove({ abortSignal }));
+    } catch (error) {
+      const status = statusOf(error);
+      if (status !== 404 && status !== 409) throw error;
+    }
+  }
+
   /** Copies a file from one container into a directory of another; neither need run, and both must be trusted. */
   async copy({ from, path, to, into }: { from: string; path: string; to: string; into: string }): Promise<void> {
     await this.call(async (abortSignal) => {

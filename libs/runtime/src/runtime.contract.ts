@@ -192,6 +192,14 @@ export function describeRuntime(name: string, factory: () => RuntimeUnderTest | 
       await expect(runtime.remove('f'.repeat(64))).resolves.toBeUndefined();
     });
 
+    it('tidies up without harm to a sandbox that there is', async () => {
+      const sandbox = await create();
+      await runtime.tidy();
+
+      await expect(sandbox.agent.ping()).resolves.toBeUndefined();
+      expect(await recordOf(sandbox.id)).toMatchObject({ running: true });
+    });
+
     it('answers a ping with its engine', async () => {
       const { engine, version } = await runtime.ping();
 

@@ -33,6 +33,9 @@ export abstract class SandboxRuntime {
   /** Removes a sandbox that nobody speaks to. Idempotent. */
   abstract remove(id: string): Promise<void>;
 
+  /** Removes what is left of this server's sandboxes that somebody else removed, and nothing of any other. */
+  abstract tidy(): Promise<void>;
+
   /** Whether an image is there to make sandboxes of. */
   abstract imageStatus(image: string): Promise<ImageStatus>;
 

@@ -68,6 +68,7 @@ export class Adoption {
       this.logger.warn({ message: 'a container of no session is removed', containerId: id });
       await this.runtime.remove(id);
     }
+    await this.runtime.tidy();
   }
 
   private async adoptAll(): Promise<void> {

@@ -512,6 +512,7 @@ describe('the clean-up', () => {
 
     await sessions.cleanUp(later(1));
     expect(runtime.removed).toEqual([orphan.id]);
+    expect(runtime.tidied).toBeGreaterThan(0);
     expect(sessions.all()).toEqual([session]);
   });
 

@@ -113,6 +113,8 @@ export class FakeRuntime extends SandboxRuntime {
   readonly removed: string[] = [];
   /** Ids in the order in which `adopt` was asked for them. */
   readonly adopted: string[] = [];
+  /** How often `tidy` was asked for. */
+  tidied = 0;
   isClosed = false;
   private readonly sandboxes = new Set<FakeSandbox>();
 
@@ -152,6 +154,11 @@ export class FakeRuntime extends SandboxRuntime {
     this.engine.requireUp();
     this.removed.push(id);
     this.engine.remove(id);
+  }
+
+  async tidy(): Promise<void> {
+    this.engine.requireUp();
+    this.tidied++;
   }
 
   async imageStatus(image: string): Promise<ImageStatus> {
