@@ -117,7 +117,7 @@ export class ContextsService {
     const { session, facts } = context;
     if (session.endReason !== undefined) return sessionEnded(session);
     const isSpawn = error instanceof AgentError && error.code === 'spawn_failed';
-    if (!isSpawn && !(error instanceof DomainError)) return error;
+    if (!isSpawn && !(error instanceof DomainError && error.reason === 'context_ended')) return error;
     const words = context.firstWords.slice(-MAX_FIRST_WORDS).trim();
     this.logger.debug({ message: 'an interpreter did not start', sessionId: session.id, words, error });
     const why = isSpawn ? `${error.message}.` : `Its image has no driver, or the driver failed: ${words}`;

@@ -1,7 +1,7 @@
 import { Logger } from '@nestjs/common';
 
 import { AgentError, type ChannelWords, ChannelLostError, type OutputChunk, type ProcessEnd } from '#libs/runtime';
-import { overAnyLine } from '#libs/processes';
+import { overAnyLine, startWithin } from '#libs/processes';
 import { programDirectory, programEnv, type Session } from '#libs/sessions';
 
 import { type DriverMessage, LineReader, parseMessage } from './messages.js';
@@ -42,10 +42,9 @@ export class Interpreter {
     );
   }
 
-  /** Resolves when it runs. @throws AgentError spawn_failed */
+  /** Resolves when it runs. @throws AgentError spawn_failed, RuntimeError sandbox_silent */
   async start(args: readonly string[]): Promise<void> {
-    const { processes } = this.session.sandbox.agent;
-    const spec = {
+    await startWithin(this.session, {
       processId: this.processId,
       args,
       env: programEnv(this.session),
@@ -53,12 +52,6 @@ export class Interpreter {
       stdin: 'closed',
       channel: true,
       keepBytes: KEEP_BYTES,
-    } as const;
-    await overAnyLine(this.session.sandbox, this.session.ended, async () => {
-      await processes.start(spec).catch((error: unknown) => {
-        // An answer that was lost with its line: the id tells that it has happened.
-        if (!(error instanceof AgentError) || error.code !== 'process_exists') throw error;
-      });
     });
   }
 

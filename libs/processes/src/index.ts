@@ -4,3 +4,4 @@ export { ProcessReader, type ProcessSink } from './process-reader.js';
 export { ProcessesModule } from './processes.module.js';
 export { type ProcessSpan, ProcessesService, type StartRequest } from './processes.service.js';
 export { invalid } from './refusals.js';
+export { startWithin } from './start-within.js';

@@ -100,7 +100,7 @@ export class ProcessesService {
       this.index.remove(process);
       throw startRefusal(session, error);
     }
-    if (session.endReason !== undefined && process.end) throw sessionEnded(session);
+    if (process.end) throw sessionEnded(session);
     this.feed.publish({ event: 'process.started', sessionId: session.id, details: { processId: process.id } });
     this.ends.follow(process);
     return process;
