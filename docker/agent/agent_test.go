@@ -34,6 +34,9 @@ func TestPingAndTheUnknown(t *testing.T) {
 
 func TestTheClaimThatCameLastIsKept(t *testing.T) {
 	s := connect(t)
+	if age := s.call("info", nil, nil).head["claimAgeMs"]; age != nil {
+		t.Errorf("no claim is %v ms old", age)
+	}
 	var last uint32
 	for i := byte(0); i < 50; i++ {
 		last = s.open("claim", nil, []byte{i}, true)
@@ -47,6 +50,10 @@ func TestTheClaimThatCameLastIsKept(t *testing.T) {
 	r := s.call("info", nil, nil)
 	if !bytes.Equal(r.payload, []byte{49}) {
 		t.Fatalf("the claim is %v", r.payload)
+	}
+	time.Sleep(50 * time.Millisecond)
+	if age := s.call("info", nil, nil).head["claimAgeMs"].(float64); age < 50 || age > 60_000 {
+		t.Errorf("the claim is %v ms old", age)
 	}
 	if r := s.call("claim", nil, make([]byte, maxClaimBytes+1)); r.code() != "bad_request" {
 		t.Error(r.head)

@@ -22,6 +22,7 @@ type claimKeeper struct {
 	mu       sync.Mutex
 	bytes    []byte
 	serial   uint64 // of the request that brought them
+	at       time.Time
 	destruct *time.Timer
 }
 
@@ -66,7 +67,7 @@ func (a *agent) claim(ex *exchange, head []byte) error {
 		// A later one was quicker.
 		return nil
 	}
-	a.kept.bytes, a.kept.serial = claim, ex.serial
+	a.kept.bytes, a.kept.serial, a.kept.at = claim, ex.serial, time.Now()
 	if a.kept.destruct != nil {
 		a.kept.destruct.Stop()
 		a.kept.destruct = nil
@@ -100,10 +101,11 @@ type memoryInfo struct {
 }
 
 type sandboxInfo struct {
-	StartedAt string        `json:"startedAt"`
-	Processes []processInfo `json:"processes"`
-	Memory    memoryInfo    `json:"memory"`
-	Pids      int64         `json:"pids"`
+	StartedAt  string        `json:"startedAt"`
+	ClaimAgeMs *int64        `json:"claimAgeMs"`
+	Processes  []processInfo `json:"processes"`
+	Memory     memoryInfo    `json:"memory"`
+	Pids       int64         `json:"pids"`
 }
 
 func (a *agent) info(ex *exchange, _ []byte) error {
@@ -117,6 +119,14 @@ func (a *agent) info(ex *exchange, _ []byte) error {
 	for _, p := range a.table.all() {
 		info.Processes = append(info.Processes, p.info())
 	}
+	a.kept.mu.Lock()
+	claim := a.kept.bytes
+	if !a.kept.at.IsZero() {
+		// By the monotonic clock: the time of day may have been set since.
+		age := time.Since(a.kept.at).Milliseconds()
+		info.ClaimAgeMs = &age
+	}
+	a.kept.mu.Unlock()
 	head := mustEncode(info)
 	if len(head) > infoHeadBytes {
 		for i := range info.Processes {
@@ -124,9 +134,6 @@ func (a *agent) info(ex *exchange, _ []byte) error {
 		}
 		head = mustEncode(info)
 	}
-	a.kept.mu.Lock()
-	claim := a.kept.bytes
-	a.kept.mu.Unlock()
 	ex.answer(head, claim)
 	return nil
 }

@@ -25,6 +25,8 @@ export class Adoption {
   private running: Promise<void> | undefined;
   private tries = 0;
   private done = false;
+  /** Before that no container is of this server's own making, whatever the clocks say. */
+  private isOpen = false;
   /** Why it is not known yet which sessions there are. */
   private unseen: RuntimeError | undefined;
 
@@ -44,7 +46,12 @@ export class Adoption {
     if (this.unseen) throw this.unseen;
   }
 
-  /** Takes up what is older than this server: anything younger is of its own making. Safe to call at any time. */
+  /** To be called when this server begins to make sandboxes of its own. */
+  open(): void {
+    this.isOpen = true;
+  }
+
+  /** Takes up what is not of this server's own making. Safe to call at any time. */
   run(): Promise<void> {
     this.running ??= this.adoptAll()
       .then(
@@ -76,7 +83,7 @@ export class Adoption {
     const known = this.registry.known();
     const outcomes = await Promise.allSettled(
       records
-        .filter(({ id, createdAt }) => !known.has(id) && createdAt < this.startedAt)
+        .filter(({ id, createdAt }) => !known.has(id) && !(this.isOpen && createdAt >= this.startedAt))
         .map((record) => this.gate.run(() => this.adoptOne(record))),
     );
     const failed = outcomes.filter((outcome) => outcome.status === 'rejected');
@@ -99,8 +106,8 @@ export class Adoption {
   /** A sandbox that cannot be asked is let go again: the next try must find it free. */
   private async ask(sandbox: Sandbox) {
     try {
-      const { claim, processes } = await sandbox.agent.info();
-      return { claim: readClaim(claim), processes };
+      const { claim, claimAgeMs, processes } = await sandbox.agent.info();
+      return { claim: readClaim(claim, claimAgeMs ?? 0), processes };
     } catch (error) {
       sandbox.detach();
       throw error;

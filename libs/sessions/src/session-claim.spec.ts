@@ -29,13 +29,28 @@ function session(identity: Partial<SessionIdentity> = {}, config: Partial<Sessio
 describe('a claim', () => {
   it('says everything that rebuilds a session', () => {
     const written = session({}, { idleTimeoutMinutes: 0.5, cpuShares: 512, dockerImage: 'ours:1' });
-    written.begin(new Date('2026-01-02T04:00:00.001Z'));
+    written.begin();
+    written.lastActivity = new Date('2026-01-02T04:00:00.001Z');
 
     expect(readClaim(writeClaim(written))).toEqual({
       identity: written.identity,
       config: written.config,
       lastActivity: new Date('2026-01-02T04:00:00.001Z'),
+      ages: { lifetimeMs: expect.any(Number), idleMs: 0 },
       executionCount: 1,
+    });
+  });
+
+  it('adds to the ages what has passed since it was told', () => {
+    const written = session();
+    written.begin();
+    const claim = writeClaim(written);
+    const now = readClaim(claim);
+
+    expect(now?.ages.lifetimeMs).toBeGreaterThanOrEqual(0);
+    expect(readClaim(claim, 5_000)?.ages).toEqual({
+      lifetimeMs: (now?.ages.lifetimeMs ?? 0) + 5_000,
+      idleMs: 5_000,
     });
   });
 
@@ -76,7 +91,7 @@ describe('a claim', () => {
   });
 
   it.each([
-    ['of another version', { version: 2 }],
+    ['of another version', { version: 1 }],
     ['of a language that is no more', { language: 'cobol' }],
   ])('is none %s', (_what, changes) => {
     const claim = JSON.parse(writeClaim(session()).toString()) as object;

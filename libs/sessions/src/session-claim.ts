@@ -1,9 +1,9 @@
 import { findLanguage } from '#libs/runtime';
 
-import type { Session, SessionIdentity } from './session.js';
+import type { Session, SessionAges, SessionIdentity } from './session.js';
 import type { SessionConfig } from './session-config.js';
 
-const VERSION = 1;
+const VERSION = 2;
 
 /** What a sandbox's agent is told about its session: enough to rebuild it after the server is gone. */
 interface Claim {
@@ -16,6 +16,8 @@ interface Claim {
   readonly createdAt: string;
   readonly config: SessionConfig;
   readonly lastActivity: string;
+  /** When the claim was written; who reads it adds the time since. */
+  readonly ages: SessionAges;
   readonly executionCount: number;
   readonly hidden: boolean;
 }
@@ -24,6 +26,7 @@ export interface ReadClaim {
   readonly identity: SessionIdentity;
   readonly config: SessionConfig;
   readonly lastActivity: Date;
+  readonly ages: SessionAges;
   readonly executionCount: number;
 }
 
@@ -39,14 +42,18 @@ export function writeClaim(session: Session): Buffer {
     createdAt: identity.createdAt.toISOString(),
     config: session.config,
     lastActivity: session.lastActivity.toISOString(),
+    ages: session.ages,
     executionCount: session.executionCount,
     hidden: identity.hidden,
   };
   return Buffer.from(JSON.stringify(claim));
 }
 
-/** Undefined when nobody claimed the sandbox, or in words that this version does not know. */
-export function readClaim(bytes: Buffer): ReadClaim | undefined {
+/**
+ * Undefined when nobody claimed the sandbox, or in words that this version does not know.
+ * @param ageMs how long ago the agent was told
+ */
+export function readClaim(bytes: Buffer, ageMs = 0): ReadClaim | undefined {
   if (bytes.length === 0) return undefined;
   const claim = JSON.parse(bytes.toString()) as Claim;
   const language = findLanguage(claim.language);
@@ -64,6 +71,7 @@ export function readClaim(bytes: Buffer): ReadClaim | undefined {
     },
     config: claim.config,
     lastActivity: new Date(claim.lastActivity),
+    ages: { lifetimeMs: claim.ages.lifetimeMs + ageMs, idleMs: claim.ages.idleMs + ageMs },
     executionCount: claim.executionCount,
   };
 }

@@ -19,7 +19,7 @@ export interface SessionView {
   readonly config: SessionConfig & { readonly diskLimitKind: DiskLimitKind; readonly tmpLimitKind: TmpLimitKind };
 }
 
-export function sessionView(session: Session, now = new Date()): SessionView {
+export function sessionView(session: Session): SessionView {
   const { identity, sandbox } = session;
   return {
     sessionId: identity.id,
@@ -29,8 +29,8 @@ export function sessionView(session: Session, now = new Date()): SessionView {
     lastActivity: session.lastActivity.toISOString(),
     state: session.state,
     executionCount: session.executionCount,
-    idleMinutes: rounded(session.idleMinutes(now)),
-    lifetimeMinutes: rounded(session.lifetimeMinutes(now)),
+    idleMinutes: rounded(session.idleMinutes()),
+    lifetimeMinutes: rounded(session.lifetimeMinutes()),
     labels: identity.labels,
     ...(identity.name === undefined ? {} : { name: identity.name }),
     config: { ...session.config, diskLimitKind: sandbox.diskLimitKind, tmpLimitKind: sandbox.tmpLimitKind },

@@ -1,14 +1,25 @@
-import { describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import { findLanguage, type Language, type Sandbox } from '#libs/runtime';
 
-import { Session } from './session.js';
+import { Session, type SessionAges } from './session.js';
 import { SESSION_DEFAULTS, type SessionConfig } from './session-config.js';
 
 const CREATED = new Date('2026-01-01T00:00:00Z');
-const minutes = (n: number): Date => new Date(CREATED.getTime() + n * 60_000);
+const MINUTE_MS = 60_000;
+const minutes = (n: number): Date => new Date(CREATED.getTime() + n * MINUTE_MS);
+/** Lets time go by until so many minutes after CREATED. */
+const until = (n: number): void => void vi.advanceTimersByTime(minutes(n).getTime() - Date.now());
 
-function session(config: Partial<SessionConfig> = {}) {
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['Date', 'performance'], now: CREATED });
+});
+
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+function session(config: Partial<SessionConfig> = {}, ages?: SessionAges) {
   const onChange = vi.fn();
   const made = new Session(
     {
@@ -23,6 +34,7 @@ function session(config: Partial<SessionConfig> = {}) {
     {} as Sandbox,
     { ...SESSION_DEFAULTS, ...config },
     onChange,
+    ages,
   );
   return { session: made, onChange };
 }
@@ -50,17 +62,14 @@ describe('a session’s state', () => {
   });
 
   it('remembers when a command began and when it ended', () => {
-    vi.useFakeTimers({ now: minutes(10) });
-    try {
-      const { session: tested } = session();
-      expect(tested.lastActivity).toEqual(CREATED);
-      const activity = tested.begin(minutes(5));
-      expect(tested.lastActivity).toEqual(minutes(5));
-      activity.end();
-      expect(tested.lastActivity).toEqual(minutes(10));
-    } finally {
-      vi.useRealTimers();
-    }
+    const { session: tested } = session();
+    expect(tested.lastActivity).toEqual(CREATED);
+    until(5);
+    const activity = tested.begin();
+    expect(tested.lastActivity).toEqual(minutes(5));
+    until(10);
+    activity.end();
+    expect(tested.lastActivity).toEqual(minutes(10));
   });
 
   it('is told to whoever keeps it when a command ends', () => {
@@ -76,58 +85,80 @@ describe('a session’s state', () => {
 describe('a session’s times', () => {
   it('run out when nothing has happened for so long', () => {
     const { session: tested } = session({ idleTimeoutMinutes: 30 });
-
-    expect(tested.overdue(minutes(29.999))).toBeUndefined();
-    expect(tested.overdue(minutes(30))).toBe('idle_timeout');
+    until(29.999);
+    expect(tested.overdue()).toBeUndefined();
+    until(30);
+    expect(tested.overdue()).toBe('idle_timeout');
   });
 
   it('begin anew with every command', () => {
     const { session: tested } = session({ idleTimeoutMinutes: 30 });
-    tested.lastActivity = minutes(20);
-
-    expect(tested.overdue(minutes(49))).toBeUndefined();
-    expect(tested.overdue(minutes(50))).toBe('idle_timeout');
+    until(20);
+    tested.begin().end();
+    until(49);
+    expect(tested.overdue()).toBeUndefined();
+    until(50);
+    expect(tested.overdue()).toBe('idle_timeout');
   });
 
   it('do not run out by idling while a command runs, however long', () => {
     const { session: tested } = session({ idleTimeoutMinutes: 1 });
-    tested.begin(CREATED);
+    tested.begin();
+    until(100);
 
-    expect(tested.overdue(minutes(100))).toBeUndefined();
-    expect(tested.idleMinutes(minutes(100))).toBe(0);
+    expect(tested.overdue()).toBeUndefined();
+    expect(tested.idleMinutes()).toBe(0);
   });
 
   it('run out at the end of the lifetime, even while a command runs', () => {
     const { session: tested } = session({ idleTimeoutMinutes: 1, maxLifetimeMinutes: 120 });
-    tested.begin(minutes(119));
-
-    expect(tested.overdue(minutes(119.999))).toBeUndefined();
-    expect(tested.overdue(minutes(120))).toBe('lifetime_exceeded');
+    tested.begin();
+    until(119.999);
+    expect(tested.overdue()).toBeUndefined();
+    until(120);
+    expect(tested.overdue()).toBe('lifetime_exceeded');
   });
 
   it('name the lifetime when both have run out', () => {
     const { session: tested } = session({ idleTimeoutMinutes: 30, maxLifetimeMinutes: 60 });
+    until(60);
 
-    expect(tested.overdue(minutes(60))).toBe('lifetime_exceeded');
+    expect(tested.overdue()).toBe('lifetime_exceeded');
   });
 
-  it('are never below zero, as a clock may go back', () => {
-    const { session: tested } = session();
+  it.each([-600, 600])('go on as before when the clock is set by %i minutes', (jump) => {
+    const { session: tested } = session({ idleTimeoutMinutes: 30 });
+    vi.setSystemTime(minutes(jump));
+    expect(tested.lifetimeMinutes()).toBe(0);
+    expect(tested.overdue()).toBeUndefined();
+    vi.advanceTimersByTime(30 * MINUTE_MS);
 
-    expect(tested.idleMinutes(minutes(-5))).toBe(0);
-    expect(tested.lifetimeMinutes(minutes(-5))).toBe(0);
+    expect(tested.idleMinutes()).toBe(30);
+    expect(tested.overdue()).toBe('idle_timeout');
+  });
+
+  it('go on from the ages that an earlier server told', () => {
+    const ages = { lifetimeMs: 50 * MINUTE_MS, idleMs: 20 * MINUTE_MS };
+    const { session: tested } = session({ idleTimeoutMinutes: 30, maxLifetimeMinutes: 120 }, ages);
+    until(9);
+    expect(tested.overdue()).toBeUndefined();
+    expect(tested.ages).toEqual({ lifetimeMs: 59 * MINUTE_MS, idleMs: 29 * MINUTE_MS });
+    until(10);
+    expect(tested.overdue()).toBe('idle_timeout');
   });
 
   it('can be extended one by one, which counts as activity', () => {
     const { session: tested, onChange } = session({ idleTimeoutMinutes: 30, maxLifetimeMinutes: 60 });
-    tested.extend({ maxLifetimeMinutes: 600 }, minutes(50));
-
+    until(50);
+    tested.extend({ maxLifetimeMinutes: 600 });
     expect(tested.config).toMatchObject({ idleTimeoutMinutes: 30, maxLifetimeMinutes: 600 });
-    expect(tested.overdue(minutes(79))).toBeUndefined();
-    expect(tested.overdue(minutes(80))).toBe('idle_timeout');
+    until(79);
+    expect(tested.overdue()).toBeUndefined();
+    until(80);
+    expect(tested.overdue()).toBe('idle_timeout');
     expect(onChange).toHaveBeenCalledTimes(1);
 
-    tested.extend({ idleTimeoutMinutes: 500 }, minutes(80));
+    tested.extend({ idleTimeoutMinutes: 500 });
     expect(tested.config).toMatchObject({ idleTimeoutMinutes: 500, maxLifetimeMinutes: 600 });
   });
 });

@@ -13,7 +13,7 @@ const MS_PER_MINUTE = 60_000;
 /** When one of a session's times runs out if nothing happens. */
 export interface Deadline {
   readonly limit: 'idle_timeout' | 'lifetime_exceeded';
-  /** Milliseconds of the epoch. */
+  /** By `performance.now()`, which nobody sets. */
   readonly at: number;
   /** The limit itself. */
   readonly wholeMs: number;
@@ -32,17 +32,28 @@ export interface SessionIdentity {
   readonly hidden: boolean;
 }
 
+/** How long a session has lasted, and how long nothing has happened in it. */
+export interface SessionAges {
+  readonly lifetimeMs: number;
+  readonly idleMs: number;
+}
+
 /** One piece of work in a session. While any is open the session is Active and never idles out. */
 export interface Activity {
   end(): void;
 }
 
-/** A sandbox with an owner, a clock and a count. Its times decide when it ends; nothing else does but a client. */
+/**
+ * A sandbox with an owner, a clock and a count. Its times decide when it ends; nothing else does but a client. They are
+ * measured by a clock that nobody sets: the time of day, which jumps, is only told.
+ */
 export class Session {
   lastActivity: Date;
   executionCount = 0;
   /** Pieces of work begun or taken up in this server's life. */
   workCount = 0;
+  private readonly bornAtMs: number;
+  private activeAtMs: number;
   private running = 0;
   private readonly ending = new AbortController();
   private idleWaiters: (() => void)[] = [];
@@ -52,8 +63,11 @@ export class Session {
     readonly sandbox: Sandbox,
     public config: SessionConfig,
     private readonly onChange: (session: Session) => void,
+    ages: SessionAges = { lifetimeMs: 0, idleMs: 0 },
   ) {
     this.lastActivity = identity.createdAt;
+    this.bornAtMs = performance.now() - ages.lifetimeMs;
+    this.activeAtMs = performance.now() - ages.idleMs;
     // Every running command listens; there may be hundreds.
     setMaxListeners(0, this.ending.signal);
   }
@@ -76,9 +90,9 @@ export class Session {
   }
 
   /** Marks the beginning of one command; its `end` may be called once. */
-  begin(now = new Date()): Activity {
+  begin(): Activity {
     this.executionCount++;
-    this.lastActivity = now;
+    this.touch();
     return this.hold();
   }
 
@@ -89,7 +103,7 @@ export class Session {
     return {
       end: () => {
         this.running--;
-        this.lastActivity = new Date();
+        this.touch();
         if (this.running === 0) for (const wake of this.idleWaiters.splice(0)) wake();
         this.onChange(this);
       },
@@ -106,36 +120,44 @@ export class Session {
     return this.running === 0 ? Promise.resolve() : new Promise((resolve) => this.idleWaiters.push(resolve));
   }
 
-  extend(changes: Partial<Pick<SessionConfig, 'idleTimeoutMinutes' | 'maxLifetimeMinutes'>>, now = new Date()): void {
+  extend(changes: Partial<Pick<SessionConfig, 'idleTimeoutMinutes' | 'maxLifetimeMinutes'>>): void {
     this.config = { ...this.config, ...changes };
-    this.lastActivity = now;
+    this.touch();
     this.onChange(this);
   }
 
-  idleMinutes(now = new Date()): number {
-    return this.running > 0 ? 0 : Math.max(0, now.getTime() - this.lastActivity.getTime()) / MS_PER_MINUTE;
+  get ages(): SessionAges {
+    const now = performance.now();
+    return { lifetimeMs: now - this.bornAtMs, idleMs: this.running > 0 ? 0 : now - this.activeAtMs };
   }
 
-  lifetimeMinutes(now = new Date()): number {
-    return Math.max(0, now.getTime() - this.identity.createdAt.getTime()) / MS_PER_MINUTE;
+  idleMinutes(): number {
+    return this.ages.idleMs / MS_PER_MINUTE;
+  }
+
+  lifetimeMinutes(): number {
+    return this.ages.lifetimeMs / MS_PER_MINUTE;
   }
 
   /** An active session has no idle timeout. */
   deadlines(): Deadline[] {
     const lifeMs = this.config.maxLifetimeMinutes * MS_PER_MINUTE;
     const idleMs = this.config.idleTimeoutMinutes * MS_PER_MINUTE;
-    const life = this.identity.createdAt.getTime() + lifeMs;
-    const idle = this.lastActivity.getTime() + idleMs;
     return [
-      { limit: 'lifetime_exceeded', at: life, wholeMs: lifeMs },
-      ...(this.running > 0 ? [] : [{ limit: 'idle_timeout' as const, at: idle, wholeMs: idleMs }]),
+      { limit: 'lifetime_exceeded', at: this.bornAtMs + lifeMs, wholeMs: lifeMs },
+      ...(this.running > 0 ? [] : [{ limit: 'idle_timeout' as const, at: this.activeAtMs + idleMs, wholeMs: idleMs }]),
     ];
   }
 
   /** Which of its times has run out, if any. */
-  overdue(now = new Date()): 'idle_timeout' | 'lifetime_exceeded' | undefined {
-    if (this.lifetimeMinutes(now) >= this.config.maxLifetimeMinutes) return 'lifetime_exceeded';
-    if (this.running === 0 && this.idleMinutes(now) >= this.config.idleTimeoutMinutes) return 'idle_timeout';
+  overdue(): 'idle_timeout' | 'lifetime_exceeded' | undefined {
+    if (this.lifetimeMinutes() >= this.config.maxLifetimeMinutes) return 'lifetime_exceeded';
+    if (this.running === 0 && this.idleMinutes() >= this.config.idleTimeoutMinutes) return 'idle_timeout';
     return undefined;
+  }
+
+  private touch(): void {
+    this.lastActivity = new Date();
+    this.activeAtMs = performance.now();
   }
 }

@@ -60,7 +60,7 @@ async function restarted(options: Partial<SessionsOptions> = {}): Promise<Server
 }
 
 function later(ms: number): Date {
-  vi.setSystemTime(Date.now() + ms);
+  vi.advanceTimersByTime(ms);
   return new Date();
 }
 
@@ -81,7 +81,7 @@ const containerOf = (session: Session): FakeContainer => {
 };
 
 beforeEach(() => {
-  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'], now: NOW });
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date', 'performance'], now: NOW });
   engine = new FakeEngine();
 });
 
@@ -604,12 +604,29 @@ describe('a server that starts again', () => {
   });
 
   it('leaves alone what was made after it began', async () => {
+    engine.isAway = true;
     const after = server();
-    const young = engine.add({ image: 'x', limits: {} as never, labels: {} });
     await after.sessions.onApplicationBootstrap();
+    engine.isAway = false;
+    const young = engine.add({ image: 'x', limits: {} as never, labels: {} });
+    await after.sessions.cleanUp();
 
     expect(engine.containers.has(young.id)).toBe(true);
     expect(after.runtime.adopted).toEqual([]);
+  });
+
+  it.each([-600, 600])('goes on counting their times when the clock was set by %i minutes meanwhile', async (jump) => {
+    const before = server();
+    const { id } = await before.sessions.create({ language: 'python', idleTimeoutMinutes: 5 });
+    later(2 * MINUTE_MS);
+    vi.setSystemTime(Date.now() + jump * MINUTE_MS);
+    const after = await restarted();
+    expect(after.sessions.find(id).idleMinutes()).toBeCloseTo(2, 1);
+    await after.sessions.cleanUp(later(2 * MINUTE_MS));
+    expect(after.sessions.find(id).id).toBe(id);
+    await after.sessions.cleanUp(later(MINUTE_MS));
+
+    expect((await refusalOf(() => after.sessions.find(id))).data).toEqual({ endReason: 'idle_timeout' });
   });
 
   it('starts without its engine, and takes its sessions up when that is back', async () => {

@@ -9,7 +9,7 @@ import { DomainError } from './domain-error.js';
 import { Gate } from './gate.js';
 import { completeConfig, requireClaimable, requireLanguage, requireWithin, sandboxLimits } from './limits.js';
 import { SessionsOptions } from './options.js';
-import { Session, type SessionEndReason } from './session.js';
+import { Session, type SessionAges, type SessionEndReason } from './session.js';
 import type { ReadClaim } from './session-claim.js';
 import type { CreateSessionRequest, SessionConfig } from './session-config.js';
 import { SessionStore } from './session-store.js';
@@ -71,6 +71,7 @@ export class SessionsService implements OnApplicationBootstrap, OnApplicationShu
       .catch((error: unknown) =>
         this.logger.warn({ message: 'sessions of an earlier server could not be looked for yet', error }),
       );
+    this.adoption.open();
   }
 
   async onApplicationShutdown(): Promise<void> {
@@ -174,7 +175,7 @@ export class SessionsService implements OnApplicationBootstrap, OnApplicationShu
   /** Ends what is overdue and removes what belongs to no session; one failure stops nothing else. */
   async cleanUp(now = new Date()): Promise<void> {
     const overdue = [...this.store.all()].flatMap((session) => {
-      const reason = session.overdue(now);
+      const reason = session.overdue();
       return reason === undefined ? [] : [this.end(session, reason)];
     });
     const work = [...overdue, this.claims.flush(), this.tidy(now)];
@@ -213,11 +214,17 @@ export class SessionsService implements OnApplicationBootstrap, OnApplicationShu
     return session;
   }
 
-  private sessionOf(identity: Session['identity'], sandbox: Sandbox, config: SessionConfig): Session {
-    return new Session(identity, sandbox, config, (changed) => {
+  private sessionOf(
+    identity: Session['identity'],
+    sandbox: Sandbox,
+    config: SessionConfig,
+    ages?: SessionAges,
+  ): Session {
+    const onChange = (changed: Session): void => {
       this.claims.note(changed);
       this.status.changed(changed);
-    });
+    };
+    return new Session(identity, sandbox, config, onChange, ages);
   }
 
   private register(session: Session, event: 'session.created' | 'session.adopted'): void {
@@ -241,7 +248,7 @@ export class SessionsService implements OnApplicationBootstrap, OnApplicationShu
   }
 
   private takeUp(claim: ReadClaim, sandbox: Sandbox, processes: readonly ProcessInfo[]): void {
-    const session = this.sessionOf(claim.identity, sandbox, claim.config);
+    const session = this.sessionOf(claim.identity, sandbox, claim.config, claim.ages);
     session.lastActivity = claim.lastActivity;
     session.executionCount = claim.executionCount;
     this.register(session, 'session.adopted');

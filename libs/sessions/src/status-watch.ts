@@ -72,7 +72,7 @@ export class StatusWatch {
     const watched = this.watched.get(session);
     if (!watched) return;
     clearTimeout(watched.expiryTimer);
-    const now = Date.now();
+    const now = performance.now();
     let wait = MAX_TIMER_MS;
     for (const { limit, at, wholeMs } of session.deadlines()) {
       const warnAt = at - Math.min(EXPIRING_BEFORE_MS, wholeMs / 2);
@@ -82,7 +82,7 @@ export class StatusWatch {
         continue;
       }
       watched.warned.set(limit, at);
-      const details = { limit, expiresAt: new Date(at).toISOString() };
+      const details = { limit, expiresAt: new Date(Date.now() + at - now).toISOString() };
       this.feed.publish({ event: 'session.expiring', sessionId: session.id, details });
     }
     watched.expiryTimer = setTimeout(() => this.warn(session), wait);

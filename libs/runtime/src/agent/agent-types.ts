@@ -107,6 +107,8 @@ export interface ProcessInfo {
 }
 
 export interface AgentInfo {
+  /** How long ago the claim was told, by a clock that nobody sets; null where there is none. */
+  readonly claimAgeMs: number | null;
   readonly startedAt: string;
   readonly processes: readonly ProcessInfo[];
   readonly memory: { readonly usedBytes: number; readonly limitBytes: number; readonly oomKills: number };

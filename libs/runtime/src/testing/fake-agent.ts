@@ -14,6 +14,7 @@ export type FakeMethod = (exchange: FakeExchange) => void | Promise<void>;
  */
 export class FakeAgent {
   claim: Buffer = NOTHING;
+  private claimedAt: number | undefined;
   selfDestructMs: number | undefined;
   readonly startedAt = '2026-01-02T03:04:05.000Z';
   /** Every request, in the order in which they came, over all connections. */
@@ -38,6 +39,7 @@ export class FakeAgent {
       const claim = await exchange.allData;
       if (claim.length > 131_072) return exchange.refuse('bad_request', 'the claim is over 131072 bytes');
       this.claim = claim;
+      this.claimedAt = performance.now();
       this.selfDestructMs = exchange.head['selfDestructMs'] as number | undefined;
       exchange.respond();
     });
@@ -45,6 +47,7 @@ export class FakeAgent {
       exchange.respond(
         {
           startedAt: this.startedAt,
+          claimAgeMs: this.claimedAt === undefined ? null : performance.now() - this.claimedAt,
           processes: [],
           memory: { usedBytes: 1, limitBytes: 2, oomKills: 0 },
           pids: 1,
