@@ -15,3 +15,13 @@ export function fileUrl(ctx, path, { sessionId } = ctx.session) {
   url.searchParams.set('path', path);
   return url;
 }
+
+/** What became of a call: `{ result }`, or the `{ reason, message }` that it was refused with. */
+export async function outcomeOf(answer) {
+  try {
+    return { result: await answer };
+  } catch (error) {
+    if (error.reason === undefined) throw error;
+    return { reason: error.reason, message: error.message };
+  }
+}

@@ -6,7 +6,7 @@ import { basename, join } from 'node:path';
 import { SoakClient } from '../soak/client.mjs';
 import { belongings } from '../soak/host.mjs';
 import { SoakServer } from '../soak/server.mjs';
-import { namespaceOf, processesIn } from './host.mjs';
+import { processesIn } from './host.mjs';
 import { AttackSession, howItEnded } from './session.mjs';
 
 /** The attack did what must not happen. */
@@ -26,14 +26,18 @@ export class AttackContext {
   #sessions = [];
   #clients = [];
   #servers = [];
+  #deferred = [];
   #folder;
   #bystander;
 
-  constructor({ server, bystander, folder }) {
+  #timed;
+
+  constructor({ server, bystander, folder, timed }) {
     /** The server under attack: `url`, `port`, and, where it is ours, `pid` and `serverId`. */
     this.server = server;
     this.#bystander = bystander;
     this.#folder = folder;
+    this.#timed = timed;
   }
 
   async prepare(options) {
@@ -41,9 +45,9 @@ export class AttackContext {
     if (options) this.session = await this.newSession(options);
   }
 
-  /** Another connection to the server (SoakClient). */
-  async connect() {
-    const client = await SoakClient.connect(this.server.url);
+  /** Another connection (SoakClient) to the server, or to one of the case's own. */
+  async connect(server = this.server) {
+    const client = await SoakClient.connect(server.url);
     this.#clients.push(client);
     return client;
   }
@@ -53,13 +57,16 @@ export class AttackContext {
     return this.#bystander.aside(async () => {
       const created = await client.call('session.create', { language: 'python', ...options });
       const session = new AttackSession(client, created);
-      session.namespace = await namespaceOf(session.containerId);
+      session.isOnThisHost = (await processesIn(session.containerId)).length > 0;
       this.#sessions.push(session);
       return session;
     });
   }
 
-  /** A server of the case's own, to be killed and started again: a SoakServer that has started. */
+  /**
+   * A server of the case's own, to be killed and started again: a SoakServer that has started. Its sessions are closed
+   * at the end; anything else that it leaves is a fault.
+   */
   ownServer(env = {}) {
     return this.#bystander.aside(async () => {
       const directory = await mkdtemp(join(tmpdir(), 'codebeaker-attack-'));
@@ -68,6 +75,18 @@ export class AttackContext {
       await server.start();
       return server;
     });
+  }
+
+  /** A directory of the case's own on this host, gone at the end. */
+  async temporaryDirectory() {
+    const directory = await mkdtemp(join(tmpdir(), 'codebeaker-attack-'));
+    this.defer(() => rm(directory, { recursive: true, force: true }));
+    return directory;
+  }
+
+  /** Has `work` done at the end, whatever happens, after what was made later has gone. */
+  defer(work) {
+    this.#deferred.push(work);
   }
 
   /** Work that is no part of the attack: the bystander is not timed meanwhile. */
@@ -110,12 +129,14 @@ export class AttackContext {
 
   /** What of a session runs on this host, by the host's numbers; undefined where that cannot be seen. */
   async processesOf(session = this.session) {
-    return session.namespace && processesIn(session.namespace);
+    return session.isOnThisHost ? processesIn(session.containerId) : undefined;
   }
 
-  /** Keeps a short attack up, for the bystander to feel it. */
+  /** Keeps a short attack up, for the bystander to feel it, where its times are judged. */
   async keepUp(attack, forMs = 600) {
-    for (const until = performance.now() + forMs; performance.now() < until;) await attack();
+    const until = performance.now() + (this.#timed ? forMs : 0);
+    do await attack();
+    while (performance.now() < until);
   }
 
   /** Cancels a request, and expects that it is answered as cancelled. */
@@ -177,25 +198,36 @@ export class AttackContext {
     const open = this.#sessions.filter(({ closed }) => !closed);
     const client = open.length > 0 ? await SoakClient.connect(this.server.url) : undefined;
     const complaints = [];
-    for (const session of open) {
-      await client.call('session.close', { sessionId: session.sessionId }).catch((error) => {
-        if (error.reason !== 'session_not_found' && error.reason !== 'session_ended') complaints.push(error.message);
-      });
-    }
+    await Promise.all(
+      open.map(({ sessionId }) =>
+        client.call('session.close', { sessionId }).catch((error) => {
+          if (error.reason !== 'session_not_found' && error.reason !== 'session_ended') complaints.push(error.message);
+        }),
+      ),
+    );
     client?.close();
     for (const one of this.#clients) one.close();
-    for (const server of this.#servers) complaints.push(...(await endServer(server)));
+    const rest = [...this.#deferred, ...this.#servers.map((server) => () => endServer(server, complaints))];
+    for (const work of rest.toReversed()) await work().catch((error) => complaints.push(error.message));
     return { sessions: this.#sessions, complaints };
   }
 }
 
 /** Ends a case's own server; what it left is a complaint. */
-async function endServer(server) {
+async function endServer(server, complaints) {
+  try {
+    const client = await SoakClient.connect(server.url);
+    const { sessions } = await client.call('session.list', { limit: 1000 });
+    await Promise.all(sessions.map(({ sessionId }) => client.call('session.close', { sessionId })));
+    client.close();
+  } catch (error) {
+    complaints.push(`the case's own server: ${error.message}`);
+  }
   await server.end('SIGTERM');
   const left = await belongings(server.serverId, server.stateDirectory);
+  complaints.push(...left.map((what) => `the case's own server left ${what}`));
   await server.removeAll();
   await rm(server.stateDirectory, { recursive: true, force: true });
-  return left.map((what) => `the case's own server left ${what}`);
 }
 
 function brief(reply) {

@@ -1,27 +1,17 @@
-import { readdir, readFile, readlink } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 
 import { docker } from '../soak/host.mjs';
 
 /**
- * What tells a session's processes from all others on this host: the PID namespace of its container. Undefined where
- * the engine runs elsewhere, or where this user may not look.
+ * The processes of a container on this host, with their names: told by its control group, which no other container can
+ * have, not even later. None where the engine runs elsewhere, or where this user may not look.
  */
-export async function namespaceOf(containerId) {
-  try {
-    const { State } = await docker.getContainer(containerId).inspect();
-    return await readlink(`/proc/${State.Pid}/ns/pid`);
-  } catch {
-    return undefined;
-  }
-}
-
-/** The processes on this host that are in a PID namespace, with their names. */
-export async function processesIn(namespace) {
+export async function processesIn(containerId) {
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
   const found = await Promise.all(
     pids.map(async (pid) => {
-      const own = await readlink(`/proc/${pid}/ns/pid`).catch(() => undefined);
-      if (own !== namespace) return [];
+      const group = await readFile(`/proc/${pid}/cgroup`, 'utf8').catch(() => '');
+      if (!group.includes(containerId)) return [];
       const name = await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => '');
       return [{ pid: Number(pid), name: name.trim() }];
     }),

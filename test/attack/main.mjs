@@ -19,6 +19,8 @@ import { runCase } from './run-case.mjs';
 /** A server that has just started has compiled nothing yet. */
 const WARM_UP_MS = 2_000;
 const QUIET_MS = 3_000;
+/** Only for the report. */
+const UNTIMED_QUIET_MS = 500;
 
 const { values: options } = parseArgs({
   options: {
@@ -37,8 +39,8 @@ const report = { machine: await machine(), startedAt: new Date().toISOString(), 
 let bystander;
 try {
   bystander = await Bystander.begin(server.url);
-  await bystander.during(() => delay(WARM_UP_MS));
-  const { samples } = await bystander.during(() => delay(QUIET_MS));
+  if (!options.untimed) await bystander.during(() => delay(WARM_UP_MS));
+  const { samples } = await bystander.during(() => delay(options.untimed ? UNTIMED_QUIET_MS : QUIET_MS));
   const quietP95 = p95(samples);
   report.quiet = { p50Ms: samples[Math.floor(samples.length / 2)], p95Ms: quietP95, samples: samples.length };
   const usage = own && (await usageOf(own.pid));

@@ -51,7 +51,7 @@ async function attempts(attack, world) {
     const { samples, ...outcome } = await once(attack, world);
     all.push(...samples);
     const enough = all.length >= LEAST_SAMPLES;
-    if (outcome.verdict === 'held' && !enough && attempt < MOST_ATTEMPTS) continue;
+    if (world.timed && outcome.verdict === 'held' && !enough && attempt < MOST_ATTEMPTS) continue;
     all.sort((a, b) => a - b);
     const p95Ms = enough ? p95(all) : Number.NaN;
     return { ...outcome, samples: all.length, p95Ms, quietP95Ms: world.quietP95, ratio: p95Ms / world.quietP95 };
@@ -59,7 +59,7 @@ async function attempts(attack, world) {
 }
 
 async function once(attack, world) {
-  const context = new AttackContext({ server: world.server, bystander: world.bystander, folder: attack.folder });
+  const context = new AttackContext({ ...world, folder: attack.folder });
   let samples = [];
   const verdict = await judged(async () => {
     await context.prepare(attack.session === undefined ? {} : attack.session);
@@ -102,14 +102,15 @@ async function aftermath(context, { server, bystander, usage }) {
   const faults = [];
   const ended = await context.end().catch((error) => ({ sessions: [], complaints: [`${error}`] }));
   faults.push(...ended.complaints);
-  for (const { containerId, namespace } of ended.sessions) {
+  const left = ended.sessions.map(async ({ containerId, isOnThisHost }) => {
     if (await staying(() => inspect(containerId))) faults.push(`container ${containerId.slice(0, 12)} is left`);
     const processes = await staying(async () => {
-      const found = namespace ? await processesIn(namespace) : [];
+      const found = isOnThisHost ? await processesIn(containerId) : [];
       return found.length > 0 ? found : undefined;
     });
     if (processes) faults.push(`processes are left on the host: ${processes.map(({ name }) => name).join(', ')}`);
-  }
+  });
+  await Promise.all(left);
   if (!(await answers(server))) faults.push('the server does not answer');
   if (bystander.fault !== undefined) faults.push(`the bystander was hurt: ${bystander.fault}`);
   if (usage) faults.push(...((await staying(() => grown(server.pid, usage))) ?? []));

@@ -5,7 +5,7 @@ import { newServerId, TestApi } from '../support/api.js';
 import { eventually } from '../support/eventually.js';
 import { imageOf } from '../support/images.js';
 import { loopFilesOf } from '../support/loop-files.js';
-import { SecondEngine } from '../support/second-engine.js';
+import { SecondEngine } from '../support/second-engine.mjs';
 import { useServer } from '../support/server-under-test.js';
 import { written } from '../support/streamed.js';
 import type { TestSession } from '../support/test-session.js';

@@ -6,7 +6,7 @@ import { ContainerEvents } from '../support/container-events.js';
 import { EngineProxy } from '../support/engine-proxy.js';
 import { eventually } from '../support/eventually.js';
 import { containersOf, docker } from '../support/leftovers.js';
-import { SecondEngine } from '../support/second-engine.js';
+import { SecondEngine } from '../support/second-engine.mjs';
 import { useServer } from '../support/server-under-test.js';
 import { written } from '../support/streamed.js';
 import type { TestSession } from '../support/test-session.js';

@@ -6,7 +6,7 @@ import { eventually } from '../support/eventually.js';
 import { imageOf } from '../support/images.js';
 import { containersOf, volumesOf } from '../support/leftovers.js';
 import { loopFilesOf } from '../support/loop-files.js';
-import { SecondEngine } from '../support/second-engine.js';
+import { SecondEngine } from '../support/second-engine.mjs';
 import { useServer } from '../support/server-under-test.js';
 import { SmallDisk } from '../support/small-disk.js';
 import type { TestSession } from '../support/test-session.js';

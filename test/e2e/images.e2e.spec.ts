@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { within } from '../support/answers.js';
 import { eventually } from '../support/eventually.js';
 import { IMAGE_TAG, imageOf } from '../support/images.js';
-import { SecondEngine } from '../support/second-engine.js';
+import { SecondEngine } from '../support/second-engine.mjs';
 import { useServer } from '../support/server-under-test.js';
 
 const NEVER = '0 0 0 1 1 *';

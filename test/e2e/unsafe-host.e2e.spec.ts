@@ -8,7 +8,7 @@ import type { Report } from '#libs/doctor';
 import { newServerId } from '../support/api.js';
 import { CLI } from '../support/built-server.js';
 import { eventually } from '../support/eventually.js';
-import { SecondEngine } from '../support/second-engine.js';
+import { SecondEngine } from '../support/second-engine.mjs';
 import { Life } from '../support/server-process.js';
 
 const ESCAPE = 'CVE-2024-21626';
