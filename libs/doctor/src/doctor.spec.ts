@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { FakeEngine, FakeRuntime } from '../../runtime/src/testing/fake-runtime.js';
 import { CHECKS } from './checks/index.js';
 import { Doctor, report } from './doctor.js';
+import type { Host } from './host.js';
 import { refusalOf, shortOf } from './tenancy.js';
 import { GOOD_HOST, withComponent, withEngine } from './testing/hosts.js';
 
@@ -20,15 +21,15 @@ describe('a report', () => {
     expect(host).toMatchObject({ kernel: '7.1.3', runc: '1.5.2' });
   });
 
-  it('says so where the engine’s machine cannot be looked at', () => {
-    const { findings } = report(
-      { engine: GOOD_HOST.engine, settings: GOOD_HOST.settings, probes: GOOD_HOST.probes },
-      CHECKS,
-    );
-    const elsewhere = findings.filter(({ found }) => found === 'The engine runs on another machine.');
+  it('says so where the engine’s machine cannot be looked at, and asks a sandbox for its kernel', () => {
+    const { engine, settings, probes } = GOOD_HOST;
+    const elsewhere = (host: Host): string[] =>
+      report(host, CHECKS)
+        .findings.filter(({ found }) => found.startsWith('The engine runs on another machine'))
+        .map(({ id, verdict }) => `${id} ${verdict}`);
 
-    expect(elsewhere.map(({ verdict }) => verdict)).toEqual(elsewhere.map(() => 'unknown'));
-    expect(elsewhere.map(({ id }) => id)).toContain('disk-space');
+    expect(elsewhere({ engine, settings, probes })).toEqual(['disk-space unknown']);
+    expect(elsewhere({ engine, settings, probes: 'none' })).toContain('core-pattern unknown');
   });
 });
 

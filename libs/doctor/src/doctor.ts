@@ -3,7 +3,7 @@ import { findLanguage, RuntimeError, type SandboxRuntime } from '#libs/runtime';
 import { CHECKS } from './checks/index.js';
 import type { Check, Need } from './check.js';
 import { fail, type Finding, unknown, type Verdict } from './finding.js';
-import type { Host, HostSettings, ProbeFacts } from './host.js';
+import { type Host, type HostSettings, kernelOf, type ProbeFacts } from './host.js';
 import { machineFacts } from './machine.js';
 import { probe } from './probes/probes.js';
 
@@ -35,7 +35,7 @@ export class Doctor {
    */
   async quick(): Promise<Report> {
     const host = await this.look();
-    const known: Need[] = host.machine ? ['machine'] : [];
+    const known: Need[] = host.machine ? ['machine', 'kernel'] : [];
     return report(
       host,
       CHECKS.filter(({ needs }) => needs.every((need) => known.includes(need))),
@@ -87,9 +87,10 @@ export function report(host: Host, checks: readonly Check[]): Report {
 }
 
 function examine(check: Check, host: Host): Finding {
-  const isElsewhere = check.needs.includes('machine') && !host.machine;
+  const isElsewhere =
+    (check.needs.includes('machine') && !host.machine) || (check.needs.includes('kernel') && !kernelOf(host));
   const judgement = isElsewhere
-    ? unknown('The engine runs on another machine.', 'Run npm run doctor there.')
+    ? unknown('The engine runs on another machine, or outside of this container.', 'Run npm run doctor there.')
     : check.judge(host);
   return { id: check.id, title: check.title, escapes: [], ...judgement };
 }

@@ -28,16 +28,21 @@ export interface PackageFacts {
   readonly cves: readonly string[];
 }
 
-/** What this machine says of itself. */
-export interface MachineFacts {
+/** What the host's kernel says; a program in a sandbox reads the same as one outside. */
+export interface KernelFacts {
   /** As `uname -v` says: some distributions tell there which kernel it really is. */
-  readonly kernelBuild: string;
+  readonly build: string;
   readonly corePattern: string;
   readonly swapBytes: number;
-  /** Kernel settings by their sysctl names, where there are such. */
+  /** Settings by their sysctl names, where there are such. */
   readonly sysctls: Readonly<Record<string, number>>;
-  /** The kernel's word on each weakness of the CPU. */
+  /** Its word on each weakness of the CPU. */
   readonly cpuWeaknesses: Readonly<Record<string, string>>;
+}
+
+/** What this machine says of itself. */
+export interface MachineFacts {
+  readonly kernel: KernelFacts;
   readonly disks: readonly DiskFacts[];
   /** Permission bits of the engine's socket. */
   readonly socketMode?: number;
@@ -63,6 +68,7 @@ export interface SandboxFacts {
   /** CPUs that its cgroup gives, where the sandbox can see it. */
   readonly cpus?: number;
   readonly clockOffsetMs: number;
+  readonly kernel: KernelFacts;
 }
 
 /** What came of going beyond a limit. */
@@ -97,6 +103,11 @@ export interface Host {
 /** What the probes have shown, where they could be made. */
 export function probesOf({ probes }: Host): ProbeFacts | undefined {
   return typeof probes === 'object' ? probes : undefined;
+}
+
+/** What the kernel under the sandboxes says, as far as anybody on its machine could ask it. */
+export function kernelOf(host: Host): KernelFacts | undefined {
+  return host.machine?.kernel ?? probesOf(host)?.sandbox.kernel;
 }
 
 /** The name of the runtime that sandboxes are made with. */

@@ -6,9 +6,11 @@ import type { EngineFacts } from '#libs/runtime';
 
 import { WANTED_SETTINGS } from './checks/kernel-settings.js';
 import { SHARED_SETTING } from './checks/shared-limits.js';
-import type { DiskFacts, HostSettings, MachineFacts } from './host.js';
+import type { DiskFacts, HostSettings, KernelFacts, MachineFacts } from './host.js';
 import { packageFacts } from './packages.js';
 
+/** Those that a check is about. */
+export const KERNEL_SETTINGS: readonly string[] = [...Object.keys(WANTED_SETTINGS), SHARED_SETTING];
 const WEAKNESSES = '/sys/devices/system/cpu/vulnerabilities';
 const PERMISSIONS = 0o777;
 const KIB = 1024;
@@ -17,28 +19,31 @@ const OPEN_PORT = 2375;
 const ANSWER_LIMIT_MS = 1_000;
 
 /** Looks at this machine, which the engine must run on. What cannot be read is left out: a check then says less. */
-export async function machineFacts(engine: EngineFacts, settings: HostSettings): Promise<MachineFacts> {
-  const [corePattern, swapBytes, sysctls, cpuWeaknesses, disks, socketMode, openEngines, packages] = await Promise.all([
-    textOf('/proc/sys/kernel/core_pattern'),
-    swap(),
-    kernelSettings([...Object.keys(WANTED_SETTINGS), SHARED_SETTING]),
-    weaknesses(),
-    fileSystems([engine.rootDirectory, ...(settings.diskLimit === 'tmpfs' ? [] : [settings.stateDirectory])]),
+export async function machineFacts(engine: EngineFacts, options: HostSettings): Promise<MachineFacts> {
+  const [kernel, disks, socketMode, openEngines, packages] = await Promise.all([
+    kernelFacts(),
+    fileSystems([engine.rootDirectory, ...(options.diskLimit === 'tmpfs' ? [] : [options.stateDirectory])]),
     modeOf(engine.socket),
     enginesOpenToAll(),
     packageFacts(engine.components),
   ]);
   return {
-    kernelBuild: version(),
-    corePattern,
-    swapBytes,
-    sysctls,
-    cpuWeaknesses,
+    kernel,
     disks,
     ...(socketMode === undefined ? {} : { socketMode }),
     openEngines,
     packages,
   };
+}
+
+async function kernelFacts(): Promise<KernelFacts> {
+  const [corePattern, swapBytes, sysctls, cpuWeaknesses] = await Promise.all([
+    textOf('/proc/sys/kernel/core_pattern'),
+    swap(),
+    settings(KERNEL_SETTINGS),
+    weaknesses(),
+  ]);
+  return { build: version(), corePattern, swapBytes, sysctls, cpuWeaknesses };
 }
 
 async function textOf(path: string): Promise<string> {
@@ -50,7 +55,7 @@ async function swap(): Promise<number> {
   return rows.reduce((sum, row) => sum + Number(row.split(/\s+/)[2] ?? 0) * KIB, 0);
 }
 
-async function kernelSettings(names: readonly string[]): Promise<Record<string, number>> {
+async function settings(names: readonly string[]): Promise<Record<string, number>> {
   const read = async (name: string): Promise<[string, string]> => [
     name,
     await textOf(`/proc/sys/${name.replaceAll('.', '/')}`),

@@ -2,7 +2,15 @@ import { describe, expect, it } from 'vitest';
 
 import type { Verdict } from '../finding.js';
 import type { Host, LimitFacts } from '../host.js';
-import { GOOD_HOST, withComponent, withEngine, withMachine, withProbes, withSandbox } from '../testing/hosts.js';
+import {
+  GOOD_HOST,
+  withComponent,
+  withEngine,
+  withKernel,
+  withMachine,
+  withProbes,
+  withSandbox,
+} from '../testing/hosts.js';
 import { CHECKS } from './index.js';
 
 const MIB = 1_048_576;
@@ -62,7 +70,7 @@ describe('a check', () => {
       'swap that cannot be limited',
       'warn',
       {
-        ...withMachine({ swapBytes: 1 }),
+        ...withKernel({ swapBytes: 1 }),
         engine: { ...GOOD_HOST.engine, enforces: { ...GOOD_HOST.engine.enforces, swap: false } },
       },
       /swap/,
@@ -75,24 +83,24 @@ describe('a check', () => {
       'core-pattern',
       'a program for core dumps',
       'warn',
-      withMachine({ corePattern: '|/usr/share/apport/apport %p' }),
+      withKernel({ corePattern: '|/usr/share/apport/apport %p' }),
       /apport as root/,
     ],
     [
       'kernel-settings',
       'BPF for all',
       'warn',
-      withMachine({ sysctls: { 'kernel.unprivileged_bpf_disabled': 0 } }),
+      withKernel({ sysctls: { 'kernel.unprivileged_bpf_disabled': 0 } }),
       /BPF/,
     ],
     [
       'shared-limits',
       'few inotify instances',
       'warn',
-      withMachine({ sysctls: { 'fs.inotify.max_user_instances': 128 } }),
+      withKernel({ sysctls: { 'fs.inotify.max_user_instances': 128 } }),
       /128/,
     ],
-    ['cpu', 'a weakness', 'warn', withMachine({ cpuWeaknesses: { mds: 'Vulnerable: no microcode' } }), /mds/],
+    ['cpu', 'a weakness', 'warn', withKernel({ cpuWeaknesses: { mds: 'Vulnerable: no microcode' } }), /mds/],
     ['sandbox', 'none to be had', 'fail', { ...GOOD_HOST, probes: 'The image is not there.' }, /image is not there/],
     ['privileges', 'root', 'fail', withSandbox({ uid: 0 }), /root/],
     ['privileges', 'a capability', 'fail', withSandbox({ status: { NoNewPrivs: '1', CapEff: '0c0' } }), /CapEff/],
@@ -113,8 +121,8 @@ describe('a check', () => {
   });
 
   it('takes Debian’s word for its kernel’s real version', () => {
-    const kernelBuild = '#1 SMP PREEMPT_DYNAMIC Debian 6.1.192-2 (2026-11-01)';
-    const host = { ...withEngine({ kernel: '6.1.0-42-amd64' }), machine: { ...GOOD_HOST.machine, kernelBuild } };
+    const { machine } = withKernel({ build: '#1 SMP PREEMPT_DYNAMIC Debian 6.1.192-2 (2026-11-01)' });
+    const host = { ...withEngine({ kernel: '6.1.0-42-amd64' }), ...(machine ? { machine } : {}) };
 
     expect(judge('kernel', host)).toMatchObject({ verdict: 'ok', found: expect.stringContaining('6.1.192') });
   });

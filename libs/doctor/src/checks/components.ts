@@ -1,7 +1,7 @@
 import type { Check } from '../check.js';
 import { judgeComponent } from '../cves/judge.js';
 import { type Judgement, unknown, worst } from '../finding.js';
-import { type Host, hasOwnKernel, runtimeOf } from '../host.js';
+import { type Host, hasOwnKernel, kernelOf, runtimeOf } from '../host.js';
 
 const DESKTOP = /^Docker Desktop (\d[\w.]*)/;
 /** Debian tells its kernel's real version only here: `uname -r` has the number of an interface. */
@@ -54,7 +54,7 @@ export const kernel: Check = {
         mend: '',
       };
     }
-    const build = host.machine?.kernelBuild ?? '';
+    const build = kernelOf(host)?.build ?? '';
     const debian = DEBIAN_KERNEL.exec(build)?.[1];
     return judgeComponent(host, { component: 'kernel', version: debian ? `${debian}-debian` : host.engine.kernel });
   },

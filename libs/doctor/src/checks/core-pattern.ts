@@ -1,5 +1,6 @@
 import type { Check } from '../check.js';
 import { ok, warn } from '../finding.js';
+import { hasOwnKernel, kernelOf, runtimeOf } from '../host.js';
 
 /** A pattern that begins so names a program, which the kernel starts as root outside of every sandbox. */
 const PIPE = '|';
@@ -7,9 +8,10 @@ const PIPE = '|';
 export const corePattern: Check = {
   id: 'core-pattern',
   title: 'core dumps',
-  needs: ['machine'],
-  judge({ machine }) {
-    const pattern = machine?.corePattern ?? '';
+  needs: ['kernel'],
+  judge(host) {
+    if (hasOwnKernel(host)) return ok(`Sandboxes run on the kernel of ${runtimeOf(host)}.`);
+    const pattern = kernelOf(host)?.corePattern ?? '';
     if (!pattern.startsWith(PIPE))
       return ok('A crash in a sandbox starts nothing on the host, and its core limit is 0.');
     return warn(

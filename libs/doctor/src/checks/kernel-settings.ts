@@ -1,6 +1,6 @@
 import type { Check } from '../check.js';
 import { ok, warn } from '../finding.js';
-import { hasOwnKernel, runtimeOf } from '../host.js';
+import { hasOwnKernel, kernelOf, runtimeOf } from '../host.js';
 
 /** The least that each should be, where the kernel has it, and what it is for. */
 export const WANTED_SETTINGS: Readonly<Record<string, { least: number; because: string }>> = {
@@ -15,10 +15,10 @@ export const WANTED_SETTINGS: Readonly<Record<string, { least: number; because: 
 export const kernelSettings: Check = {
   id: 'kernel-settings',
   title: 'kernel settings',
-  needs: ['machine'],
+  needs: ['kernel'],
   judge(host) {
     if (hasOwnKernel(host)) return ok(`Sandboxes run on the kernel of ${runtimeOf(host)}.`);
-    const sysctls = host.machine?.sysctls ?? {};
+    const sysctls = kernelOf(host)?.sysctls ?? {};
     const loose = Object.entries(WANTED_SETTINGS).filter(([name, { least }]) => (sysctls[name] ?? least) < least);
     if (loose.length === 0) return ok(`${Object.keys(WANTED_SETTINGS).join(', ')} are strict.`);
     const found = loose.map(([name, { because }]) => `${name}=${sysctls[name] ?? ''}: ${because}.`).join(' ');

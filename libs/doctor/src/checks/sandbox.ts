@@ -21,7 +21,7 @@ export const sandbox: Check = {
   needs: ['probes'],
   judge({ probes }) {
     if (typeof probes === 'string')
-      return fail(probes, 'npm run setup makes the images; the log has the reason otherwise.');
+      return fail(probes, 'npm run setup makes the images. With an OCI_RUNTIME of your own: try without it.');
     return ok('One was made, used and removed.');
   },
 };

@@ -1,6 +1,7 @@
 /**
  * What a sandbox is like, seen from a program in it. It runs in the Python image, which has ctypes. Its last line of
- * output is the answer; arguments: the bytes that /workspace and /tmp may hold, then addresses to try.
+ * output is the answer; arguments: the bytes that /workspace and /tmp may hold, names of kernel settings with commas
+ * between them, then addresses to try.
  */
 export const LOOK_AROUND = String.raw`
 import ctypes, errno, json, os, platform, socket, stat, sys, time
@@ -78,7 +79,22 @@ def sockets():
     rows = [line.split() for line in text("/proc/net/unix").splitlines()[1:]]
     return len(paths), found + [row[-1] for row in rows if len(row) > 7]
 
-addresses = sys.argv[3:]
+def kernel(names):
+    weaknesses = "/sys/devices/system/cpu/vulnerabilities"
+    settings = {name: text("/proc/sys/" + name.replace(".", "/")).strip() for name in names}
+    swaps = [line.split() for line in text("/proc/swaps").splitlines()[1:]]
+    return {
+        "build": platform.version(),
+        "corePattern": text("/proc/sys/kernel/core_pattern").strip(),
+        "swapBytes": sum(int(row[2]) * 1024 for row in swaps),
+        "sysctls": {name: int(value) for name, value in settings.items() if value},
+        "cpuWeaknesses": {
+            name: text(os.path.join(weaknesses, name)).strip()
+            for name in (os.listdir(weaknesses) if os.path.isdir(weaknesses) else [])
+        },
+    }
+
+addresses = sys.argv[4:]
 tried, found = sockets()
 print(json.dumps({
     "disk": fill("/workspace/doctor", int(sys.argv[1])),
@@ -92,6 +108,7 @@ print(json.dumps({
         "reached": [address for address in addresses if reaches(address)] + found,
         "tried": len(addresses) + tried,
         "cpus": cpus(),
+        "kernel": kernel(sys.argv[3].split(",")),
         "now": time.time() * 1000,
     },
 }))

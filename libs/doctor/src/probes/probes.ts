@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { ProcessEnd, Sandbox, SandboxLimits, SandboxRuntime } from '#libs/runtime';
 
 import type { HostSettings, LimitFacts, ProbeFacts, SandboxFacts } from '../host.js';
-import { ownAddresses } from '../machine.js';
+import { KERNEL_SETTINGS, ownAddresses } from '../machine.js';
 import { LOOK_AROUND, START_PROCESSES, TAKE_MEMORY } from './probe-program.js';
 
 const MIB = 1_048_576;
@@ -65,11 +65,16 @@ async function lookAround(
   const { end, lines } = await run(sandbox, LOOK_AROUND, [
     String(LIMITS.diskBytes),
     String(LIMITS.tmpBytes),
+    KERNEL_SETTINGS.join(','),
     ...addresses,
   ]);
   const answer = lines.at(-1);
   if (end.exitCode !== 0 || answer === undefined) {
-    throw new Error(`the program that looks around ended as ${end.endReason}, exit code ${end.exitCode ?? 'none'}`);
+    const { endReason, exitCode, message, kind, errno } = end;
+    const why = [message, kind, errno].filter((text) => text !== undefined).join(', ');
+    throw new Error(
+      `a program in it ended as ${endReason}, exit code ${exitCode ?? 'none'} (${why || 'no reason given'})`,
+    );
   }
   const {
     sandbox: seen,

@@ -1,10 +1,10 @@
-import type { Host, MachineFacts, ProbeFacts } from '../host.js';
+import type { Host, KernelFacts, MachineFacts, ProbeFacts } from '../host.js';
 
 const MIB = 1_048_576;
 const GIB = 1024 * MIB;
 
-const MACHINE: MachineFacts = {
-  kernelBuild: '#1 SMP PREEMPT_DYNAMIC',
+const KERNEL: KernelFacts = {
+  build: '#1 SMP PREEMPT_DYNAMIC',
   corePattern: 'core',
   swapBytes: 0,
   sysctls: {
@@ -16,6 +16,10 @@ const MACHINE: MachineFacts = {
     'fs.inotify.max_user_instances': 8192,
   },
   cpuWeaknesses: { meltdown: 'Not affected', spectre_v2: 'Mitigation: Retpolines' },
+};
+
+const MACHINE: MachineFacts = {
+  kernel: KERNEL,
   disks: [{ path: '/var/lib/docker', freeBytes: 100 * GIB, totalBytes: 200 * GIB, freeInodes: 90, totalInodes: 100 }],
   socketMode: 0o660,
   openEngines: [],
@@ -33,6 +37,7 @@ const PROBES: ProbeFacts = {
     tried: 20,
     cpus: 0.5,
     clockOffsetMs: 3,
+    kernel: KERNEL,
   },
   diskLimitKind: 'loop-ext4',
   cpuLimit: 0.5,
@@ -81,6 +86,10 @@ export function withComponent(name: string, version: string, build = ''): Host {
 
 export function withMachine(changes: Partial<MachineFacts>): Host {
   return { ...GOOD_HOST, machine: { ...MACHINE, ...changes } };
+}
+
+export function withKernel(changes: Partial<KernelFacts>): Host {
+  return withMachine({ kernel: { ...KERNEL, ...changes } });
 }
 
 export function withProbes(changes: Partial<ProbeFacts>): Host {
