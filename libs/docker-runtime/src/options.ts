@@ -8,7 +8,7 @@ export class DockerRuntimeOptions {
   agentImage: string;
   /** The seccomp profile's JSON text, handed to the engine as it is. */
   seccompProfile: string;
-  /** OCI runtime (`runsc`, `crun`, …); the engine's default where absent. */
+  /** OCI runtime (`crun`, `kata`, …); the engine's default where absent. */
   ociRuntime?: string;
   /** `auto` takes the best that this host offers. */
   diskLimit: 'auto' | 'loop-ext4' | 'tmpfs';

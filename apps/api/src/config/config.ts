@@ -105,7 +105,7 @@ export class Config {
   })
   serverId?: string;
 
-  @Env('OCI_RUNTIME', "Runtime of the sandboxes (`runsc`, `crun`, …). Default: the engine's.")
+  @Env('OCI_RUNTIME', "Runtime of the sandboxes (`crun`, `kata`, …), not gVisor. Default: the engine's.")
   @IsOptional()
   @IsString()
   @IsNotEmpty()

@@ -1,6 +1,6 @@
 import type { Check } from '../check.js';
 import { judgeComponent } from '../cves/judge.js';
-import { type Judgement, unknown, worst } from '../finding.js';
+import { fail, type Judgement, unknown, worst } from '../finding.js';
 import { type Host, hasOwnKernel, kernelOf, runtimeOf } from '../host.js';
 
 const DESKTOP = /^Docker Desktop (\d[\w.]*)/;
@@ -34,6 +34,12 @@ export const runtime: Check = {
   needs: [],
   judge(host) {
     const name = runtimeOf(host);
+    if (isGvisor(name)) {
+      return fail(
+        `Sandboxes are started by ${name}: gVisor has no setfsuid, by which the agent takes the rights of programs' user.`,
+        'Use runc, crun or kata.',
+      );
+    }
     if (/runc/.test(name)) return judgeNamed(host, 'runc');
     return unknown(
       `Sandboxes are started by ${name || 'a runtime without a name'}.`,
@@ -59,6 +65,10 @@ export const kernel: Check = {
     return judgeComponent(host, { component: 'kernel', version: debian ? `${debian}-debian` : host.engine.kernel });
   },
 };
+
+function isGvisor(name: string): boolean {
+  return /^(runsc|gvisor)/.test(name);
+}
 
 function judgeNamed(host: Host, component: 'Engine' | 'containerd' | 'runc'): Judgement {
   const named = host.engine.components.find(({ name }) => name === component);

@@ -55,7 +55,7 @@ export const userNamespace: Check = {
     if (outside !== 0 || count < WHOLE_RANGE) return ok('Users of a sandbox are nobody on the host.');
     return warn(
       'The users of a sandbox are those of the host: a program that got out would be user 10001 there, and the agent root.',
-      'Put "userns-remap": "default" into the engine\'s daemon.json, restart it and run npm run setup: the engine then keeps images apart, and /workspace is a tmpfs. Or OCI_RUNTIME=runsc.',
+      'Put "userns-remap": "default" into the engine\'s daemon.json, restart it and run npm run setup: the engine then keeps images apart, and /workspace is a tmpfs.',
     );
   }),
 };

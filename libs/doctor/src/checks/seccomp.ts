@@ -5,7 +5,7 @@ import { hasOwnKernel, probesOf, runtimeOf } from '../host.js';
 
 /** The kernel's name for a process with a filter. */
 const FILTERED = '2';
-const MEND = 'Use an engine and a kernel with seccomp (CONFIG_SECCOMP_FILTER), or OCI_RUNTIME=runsc.';
+const MEND = 'Use an engine and a kernel with seccomp (CONFIG_SECCOMP_FILTER), or OCI_RUNTIME=kata.';
 
 /** Whether docker/seccomp.json is really applied, and lets nothing through that it should not. */
 export const seccomp: Check = {
