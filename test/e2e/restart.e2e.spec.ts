@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -276,6 +277,24 @@ describe('a server that is asked to stop', () => {
       (programs) => programs.length === 0,
       'nothing runs in the container',
     );
+  });
+
+  it('is not kept by connections that never sent a request, nor by half a one', async () => {
+    const silent = [connect(server.port, '127.0.0.1'), connect(server.port, '127.0.0.1')];
+    for (const socket of silent) {
+      socket.on('error', () => undefined);
+      await once(socket, 'connect');
+    }
+    silent[1]?.write('GET /health/live HTTP/1.1\r\nHost: ');
+    // Answered behind them: the server has accepted both by now.
+    await fetch(`${server.url}/health/live`);
+
+    const late = setTimeout(() => server.life.signal('SIGKILL'), STOPS_WITHIN_MS);
+    const exit = await server.stop('SIGTERM');
+    clearTimeout(late);
+    for (const socket of silent) socket.destroy();
+
+    expect(exit.signal).not.toBe('SIGKILL');
   });
 });
 
