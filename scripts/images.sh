@@ -5,7 +5,7 @@
 # they are there or can be pulled. IMAGE_TAG is their tag, as it is the server's: two checkouts can share an engine.
 set -euo pipefail
 
-all="agent python nodejs golang dotnet"
+all="agent python python-data nodejs golang dotnet"
 root=$(cd "$(dirname "$0")/.." && pwd)
 bases=${CODEBEAKER_BASES:-auto}
 tag=${IMAGE_TAG:-latest}
@@ -18,6 +18,8 @@ fail() { echo "images: $*" >&2; exit 1; }
 
 wanted=$all
 if [ $# = 2 ] && [ "$1" = --only ]; then wanted=${2//,/ }; elif [ $# != 0 ]; then fail "usage: images.sh [--only ${all// /,}]"; fi
+# one is built on another of them
+case " $wanted " in *" python-data "*) case " $wanted " in *" python "*) ;; *) wanted="python $wanted" ;; esac ;; esac
 for name in $wanted; do
   case " $all " in *" $name "*) ;; *) fail "no image is called $name; there are: $all" ;; esac
 done
@@ -32,13 +34,18 @@ fingerprint() {
   (
     cd "$(context "$1")"
     find . -type f -print0 | LC_ALL=C sort -z | xargs -0 "${sha[@]}"
-    if [ "$2" = "$(local_base "$1")" ]; then "${sha[@]}" <"$root/scripts/bases.sh"; else echo "$2"; fi
+    if [ "$1" = python-data ]; then label python
+    elif [ "$2" = "$(local_base "$1")" ]; then "${sha[@]}" <"$root/scripts/bases.sh"; else echo "$2"; fi
   ) | "${sha[@]}" | cut -c1-64
 }
 label() { docker image inspect -f '{{index .Config.Labels "codebeaker.source"}}' "codebeaker-$1:$tag" 2>/dev/null; }
 up_to_date() {
   local have
   have=$(label "$1") || return 1
+  if [ "$1" = python-data ]; then
+    [ "$have" = "$(fingerprint "$1" "")" ]
+    return
+  fi
   [ "$bases" = local ] || [ "$have" != "$(fingerprint "$1" "$(official "$1")")" ] || return 0
   [ "$bases" = official ] || [ "$have" != "$(fingerprint "$1" "$(local_base "$1")")" ] || return 0
   return 1
@@ -60,6 +67,10 @@ pull() {
 }
 no_registry=
 base_of() { # sets base
+  if [ "$1" = python-data ]; then
+    base=codebeaker-python:$tag
+    return
+  fi
   base=$(official "$1")
   if [ "$bases" = official ]; then return; fi # the build pulls it
   if [ "$bases" = auto ]; then
@@ -76,7 +87,7 @@ base_of() { # sets base
 # what the server says the toolchain's version is: asked of the toolchain itself
 version_in() {
   case $1 in
-    python) set -- "$2" python3 --version ;;
+    python | python-data) set -- "$2" python3 --version ;;
     nodejs) set -- "$2" node --version ;;
     golang) set -- "$2" go env GOVERSION ;;
     dotnet) set -- "$2" dotnet --version ;;
@@ -91,6 +102,10 @@ build() {
     bash "$root/scripts/bases.sh" "${base#*:}" || return 1
     options=(--network host) # without a registry there is often no network behind the engine's bridge either
   fi
+  if [ "$name" = python-data ]; then
+    # its packages come the way the base below has come
+    case $(docker image inspect -f '{{index .Config.Labels "codebeaker.base"}}' "$base") in codebeaker-base:*) options=(--network host) ;; esac
+  fi
   started=$SECONDS
   options+=(--label "codebeaker.version=$(version_in "$name" "$base")")
   options+=(--build-arg "BASE=$base" --label "codebeaker.source=$(fingerprint "$name" "$base")" --label "codebeaker.base=$base")
@@ -103,8 +118,13 @@ build() {
 }
 
 todo=
-for name in $wanted; do up_to_date "$name" || todo="$todo $name"; done
-if [ -z "$todo" ]; then exit; fi
+later=
+for name in ${wanted/python-data/}; do up_to_date "$name" || todo="$todo $name"; done
+case " $wanted " in *" python-data "*)
+  case " $todo " in *" python "*) later=python-data ;; *) up_to_date python-data || later=python-data ;; esac
+  ;;
+esac
+if [ -z "$todo$later" ]; then exit; fi
 
 docker version >/dev/null 2>&1 || fail "no Docker engine answers at $DOCKER_HOST: run scripts/engine.sh"
 # newer clients have BuildKit as a plugin only, and fail when asked for it without one
@@ -119,6 +139,10 @@ for name in $todo; do
 done
 status=0
 for job in $jobs; do wait "$job" || status=1; done
+if [ -n "$later" ] && [ $status = 0 ]; then
+  base_of "$later"
+  build "$later" "$base" || status=1
+fi
 # what earlier builds have left; an hour, for a build that goes on elsewhere leaves its steps lying about as well
 docker image prune -f --filter label=codebeaker.source --filter until=1h >/dev/null || true
 exit $status

@@ -11,6 +11,7 @@ import { promisify } from 'node:util';
 import Docker from 'dockerode';
 
 import { BenchClient } from './client.mjs';
+import { compareContexts } from './contexts.mjs';
 import { measure, ms, ratio, table } from './measure.mjs';
 
 const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 200);
@@ -35,6 +36,7 @@ try {
   const container = docker.getContainer(session.containerId);
   console.log(`${cpus().length} × ${cpus()[0]?.model}, Node ${process.version}, ${ROUNDS} rounds\n`);
   await compareCommands(client, session.sessionId, container);
+  await compareContexts(client, ROUNDS);
   await compareCreate(client);
   await concurrentExecutes(client, session.sessionId);
   await largeFile(client, session.sessionId);

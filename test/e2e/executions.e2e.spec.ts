@@ -194,7 +194,7 @@ describe('execution.run', () => {
     const { client } = server;
     expect(await client.refusal('execution.run', { language: 'cobol', code: '' })).toMatchObject({
       code: -32007,
-      data: { reason: 'unsupported_language', supported: ['python', 'nodejs', 'go', 'dotnet'] },
+      data: { reason: 'unsupported_language', supported: ['python', 'python-data', 'nodejs', 'go', 'dotnet'] },
     });
     const packages = await client.refusal('execution.run', { language: 'python', code: '', packages: ['numpy'] });
     expect(packages).toMatchObject({

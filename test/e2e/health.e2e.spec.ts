@@ -40,7 +40,10 @@ const COMMANDS: Record<string, string[]> = {
   delete_file: ['path', 'recursive'],
   stat_file: ['path'],
   execute_shell: ['commandName', 'args', 'workingDirectory', 'env', 'stdin', 'timeoutMs'],
-  execute_code: ['code', 'args', 'stdin', 'timeoutMs', 'language'],
+  execute_code: ['code', 'args', 'stdin', 'timeoutMs', 'language', 'contextId'],
+  install_packages: ['packages', 'requirementsFile', 'timeoutMs'],
+  diff: ['sourcePath', 'destinationPath', 'content', 'contextLines'],
+  apply_patch: ['patch', 'workingDirectory', 'dryRun'],
 };
 
 const ALIASES = ['list_files', 'create_dir', 'shell', 'execute'];
@@ -64,8 +67,8 @@ const ERRORS = {
   process_not_found: -32010,
 };
 
-const IMAGES = ['agent', 'python', 'nodejs', 'golang', 'dotnet'];
-const LANGUAGES = ['python', 'nodejs', 'go', 'dotnet'];
+const IMAGES = ['agent', 'python', 'python-data', 'nodejs', 'golang', 'dotnet'];
+const LANGUAGES = ['python', 'python-data', 'nodejs', 'go', 'dotnet'];
 
 describe('a server whose engine has all it needs', () => {
   const server = useServer();
@@ -129,13 +132,14 @@ describe('a server whose engine has all it needs', () => {
     expect(languages.map(({ name }: any) => name)).toEqual(LANGUAGES);
     expect(Object.fromEntries(languages.map(({ name, aliases }: any) => [name, new Set(aliases)]))).toEqual({
       python: new Set(['py', 'python3']),
+      'python-data': new Set([]),
       nodejs: new Set(['javascript', 'js', 'node', 'ts', 'typescript']),
       go: new Set(['golang']),
       dotnet: new Set(['c#', 'cs', 'csharp']),
     });
     for (const language of languages) {
       expect(language).toMatchObject({
-        image: expect.stringMatching(new RegExp(`^codebeaker-[a-z]+:${IMAGE_TAG}$`)),
+        image: expect.stringMatching(new RegExp(`^codebeaker-[a-z-]+:${IMAGE_TAG}$`)),
         available: true,
         defaultFile: expect.stringMatching(/^\w+\.\w+$/),
         interpreter: expect.any(Boolean),

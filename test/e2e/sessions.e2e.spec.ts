@@ -183,7 +183,7 @@ describe('a session', () => {
       const refusal = await server.client.refusal('session.create', { language: 'cobol' });
       expect(refusal).toMatchObject({
         code: -32007,
-        data: { reason: 'unsupported_language', supported: ['python', 'nodejs', 'go', 'dotnet'] },
+        data: { reason: 'unsupported_language', supported: ['python', 'python-data', 'nodejs', 'go', 'dotnet'] },
       });
       expect(refusal.message).toContain('cobol');
     });

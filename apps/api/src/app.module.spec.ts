@@ -197,6 +197,7 @@ describe('the whole server on a runtime in memory', () => {
 
     expect(languages.map(({ name, available, defaultFile }) => [name, available, defaultFile])).toEqual([
       ['python', true, 'main.py'],
+      ['python-data', true, 'main.py'],
       ['nodejs', true, 'main.js'],
       ['go', true, 'main.go'],
       ['dotnet', false, 'Program.cs'],

@@ -331,6 +331,14 @@ def execute(code):
     return last, done(error)
 
 
+def see_installed():
+    """Where install_packages puts what it installs may not have been there when the interpreter started."""
+    if packages not in sys.path:
+        sys.path.append(packages)
+    if sys.path_importer_cache.get(packages, packages) is None:
+        del sys.path_importer_cache[packages]
+
+
 def serve():
     global cell, count, room, running
     lines = Lines()
@@ -351,6 +359,7 @@ def serve():
                 cell, room, count = int(number), int(limit), count + 1
                 # Whatever the last cell made of it: each can be interrupted.
                 signal.signal(signal.SIGINT, on_interrupt)
+                see_installed()
                 is_open = True
                 send('{"started":%d}\n' % cell)
                 ended = execute(code)
@@ -366,6 +375,7 @@ def serve():
 signal.signal(signal.SIGINT, on_interrupt)
 send('{"pong":0,"count":0}\n')
 import linecache  # noqa: E402
+import site  # noqa: E402
 import traceback  # noqa: E402
 
 os.register_at_fork(after_in_child=in_child)
@@ -374,4 +384,5 @@ builtins.display = display
 sys.modules['__main__'] = main
 sys.path.insert(0, '')
 sys.argv = ['']
+packages = site.getusersitepackages()
 serve()

@@ -4,11 +4,14 @@ import { DiscoveryModule } from '@nestjs/core';
 import { ContextsModule } from '#libs/contexts';
 
 import { CommandsService } from './commands.service.js';
+import { ApplyPatchCommand } from './types/apply-patch.command.js';
 import { CopyFileCommand } from './types/copy-file.command.js';
 import { CreateDirectoryCommand } from './types/create-directory.command.js';
 import { DeleteFileCommand } from './types/delete-file.command.js';
+import { DiffCommand } from './types/diff.command.js';
 import { ExecuteCodeCommand } from './types/execute-code.command.js';
 import { ExecuteShellCommand } from './types/execute-shell.command.js';
+import { InstallPackagesCommand } from './types/install-packages.command.js';
 import { ListDirectoryCommand } from './types/list-directory.command.js';
 import { MoveFileCommand } from './types/move-file.command.js';
 import { ReadFileCommand } from './types/read-file.command.js';
@@ -30,6 +33,9 @@ import { WriteFileCommand } from './types/write-file.command.js';
     StatFileCommand,
     ExecuteShellCommand,
     ExecuteCodeCommand,
+    InstallPackagesCommand,
+    DiffCommand,
+    ApplyPatchCommand,
   ],
   exports: [CommandsService],
 })

@@ -110,6 +110,9 @@ describe('command types', () => {
 
     expect(types.sort()).toEqual(
       [
+        'install_packages',
+        'diff',
+        'apply_patch',
         'write_file',
         'read_file',
         'list_directory list_files',

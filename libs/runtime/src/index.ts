@@ -31,7 +31,7 @@ export { KeptOutput, wholeCharacters } from './agent/kept-output.js';
 export type { ChannelWords } from './agent/output-chunk.js';
 export type { CallOptions } from './agent/settle.js';
 export { findLanguage, LANGUAGES } from './languages/index.js';
-export type { CodePaths, Interpreter, Language, Toolchain } from './languages/language.js';
+export type { CodePaths, Interpreter, Language, PackageRequest, Toolchain } from './languages/language.js';
 export { RuntimeError, type RuntimeErrorKind } from './runtime-error.js';
 export type {
   DiskLimitKind,

@@ -167,7 +167,7 @@ describe('requireLanguage', () => {
     const refusal = refusalOf(() => requireLanguage('cobol'));
 
     expect(refusal.reason).toBe('unsupported_language');
-    expect(refusal.data).toEqual({ supported: ['python', 'nodejs', 'go', 'dotnet'] });
+    expect(refusal.data).toEqual({ supported: ['python', 'python-data', 'nodejs', 'go', 'dotnet'] });
     expect(refusal.message).toContain('"cobol"');
   });
 });

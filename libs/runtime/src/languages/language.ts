@@ -26,6 +26,13 @@ export interface Interpreter {
   readonly args: readonly string[];
 }
 
+/** What is to be installed into a session. */
+export interface PackageRequest {
+  readonly packages: readonly string[];
+  /** A file that names packages, as the language has them: requirements.txt, package.json. */
+  readonly requirementsFile?: string;
+}
+
 export interface Language {
   /** The name on the wire. */
   readonly name: string;
@@ -34,6 +41,8 @@ export interface Language {
   readonly image: string;
   /** The toolchain for code, by the name or alias that was asked for. */
   readonly toolchain: (alias: string) => Toolchain;
+  /** argv that installs packages below /workspace; absent where the language's image has no such program. */
+  readonly install?: (request: PackageRequest) => readonly string[];
   /** The interpreter, by the name or alias that was asked for; absent where the language has none. */
   readonly interpreter?: (alias: string) => Interpreter;
 }

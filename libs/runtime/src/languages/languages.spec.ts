@@ -7,6 +7,7 @@ const PATHS = { source: '/workspace/.run-1.x', directory: '/tmp/run-1' };
 describe('findLanguage', () => {
   it.each([
     ['python', ['python', 'py', 'python3']],
+    ['python-data', ['python-data']],
     ['nodejs', ['nodejs', 'javascript', 'js', 'node', 'typescript', 'ts']],
     ['go', ['go', 'golang']],
     ['dotnet', ['dotnet', 'csharp', 'cs', 'c#']],

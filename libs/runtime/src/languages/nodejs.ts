@@ -25,10 +25,21 @@ const typescriptInterpreter: Interpreter = { args: [...driver, 'typescript'] };
 
 const isTypeScript = (alias: string): boolean => alias === 'typescript' || alias === 'ts';
 
+const directoryOf = (path: string): string => path.slice(0, path.lastIndexOf('/') + 1) || '.';
+
 export const nodejs: Language = {
   name: 'nodejs',
   aliases: ['javascript', 'js', 'node', 'typescript', 'ts'],
   image: 'codebeaker-nodejs',
   toolchain: (alias) => (isTypeScript(alias) ? typescript : javascript),
+  install: ({ packages, requirementsFile }) => [
+    'npm',
+    'install',
+    '--no-audit',
+    '--no-fund',
+    ...(requirementsFile === undefined ? [] : ['--prefix', directoryOf(requirementsFile)]),
+    '--',
+    ...packages,
+  ],
   interpreter: (alias) => (isTypeScript(alias) ? typescriptInterpreter : javascriptInterpreter),
 };

@@ -14,5 +14,17 @@ export const python: Language = {
   aliases: ['py', 'python3'],
   image: 'codebeaker-python',
   toolchain: () => toolchain,
+  install: ({ packages, requirementsFile }) => [
+    'python3',
+    '-m',
+    'pip',
+    'install',
+    '--user',
+    '--no-input',
+    '--no-warn-script-location',
+    ...(requirementsFile === undefined ? [] : ['-r', requirementsFile]),
+    '--',
+    ...packages,
+  ],
   interpreter: () => interpreter,
 };

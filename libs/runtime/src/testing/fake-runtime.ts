@@ -38,7 +38,7 @@ export interface FakeContainer {
 /** What runs the fake sandboxes: several runtimes, one after the other as after a restart, share one. */
 export class FakeEngine {
   readonly images = new Set(
-    ['python', 'nodejs', 'golang', 'dotnet'].map((language) => `codebeaker-${language}:latest`),
+    ['python', 'python-data', 'nodejs', 'golang', 'dotnet'].map((language) => `codebeaker-${language}:latest`),
   );
   readonly containers = new Map<string, FakeContainer>();
   /** Every spec that a sandbox was asked for with. */
