@@ -27,22 +27,30 @@ export class AttackContext {
   #clients = [];
   #servers = [];
   #deferred = [];
-  #folder;
   #bystander;
 
   #timed;
+  #attack;
+  #preparing;
 
-  constructor({ server, bystander, folder, timed }) {
+  constructor(attack, { server, bystander, timed }) {
     /** The server under attack: `url`, `port`, and, where it is ours, `pid` and `serverId`. */
     this.server = server;
     this.#bystander = bystander;
-    this.#folder = folder;
+    this.#attack = attack;
     this.#timed = timed;
   }
 
-  async prepare(options) {
+  /** Makes A. May be called before it is needed, and again when it is. */
+  prepare() {
+    this.#preparing ??= this.#makeSession();
+    return this.#preparing;
+  }
+
+  async #makeSession() {
     this.client = await this.connect();
-    if (options) this.session = await this.newSession(options);
+    const { session = {} } = this.#attack;
+    if (session) this.session = await this.newSession(session);
   }
 
   /** Another connection (SoakClient) to the server, or to one of the case's own. */
@@ -96,7 +104,7 @@ export class AttackContext {
 
   /** Writes a file that lies beside the case into a session, and answers its name there. */
   async program(name, session = this.session) {
-    const content = await readFile(join(this.#folder, name), 'utf8');
+    const content = await readFile(join(this.#attack.folder, name), 'utf8');
     const path = basename(name);
     const written = await session.write(path, content);
     this.expect(written.success, `${path} could not be written: ${written.error}`);
@@ -195,6 +203,7 @@ export class AttackContext {
 
   /** Ends everything, and answers the sessions that there were. */
   async end() {
+    await this.#preparing?.catch(() => undefined);
     const open = this.#sessions.filter(({ closed }) => !closed);
     const client = open.length > 0 ? await SoakClient.connect(this.server.url) : undefined;
     const complaints = [];

@@ -13,6 +13,7 @@ import { belongings, usageOf } from '../soak/host.mjs';
 import { SoakServer } from '../soak/server.mjs';
 import { Bystander, p95 } from './bystander.mjs';
 import { allCases, choose } from './catalogue.mjs';
+import { AttackContext } from './context.mjs';
 import { machine, printCase, printReport } from './report.mjs';
 import { runCase } from './run-case.mjs';
 
@@ -44,11 +45,19 @@ try {
   const quietP95 = p95(samples);
   report.quiet = { p50Ms: samples[Math.floor(samples.length / 2)], p95Ms: quietP95, samples: samples.length };
   const usage = own && (await usageOf(own.pid));
-  for (const attack of cases) {
-    const outcome = await runCase(attack, { server, bystander, quietP95, usage, timed: !options.untimed });
+  const world = { server, bystander, quietP95, usage, timed: !options.untimed };
+  let ahead;
+  for (const [index, attack] of cases.entries()) {
+    const context = ahead;
+    ahead = world.timed ? undefined : madeAhead(cases[index + 1], world);
+    const outcome = await runCase(attack, world, context);
     report.cases.push(outcome);
     printCase(outcome);
     bystander = await fitAgain(bystander);
+    if (bystander === world.bystander) continue;
+    world.bystander = bystander;
+    await ahead?.end();
+    ahead = undefined;
   }
   await bystander.end();
   report.cases.push(...(await leftAtTheEnd()));
@@ -66,6 +75,15 @@ async function startServer() {
   const started = await SoakServer.create(`cbattack-${randomBytes(4).toString('hex')}`, directory);
   await started.start();
   return started;
+}
+
+/** The next case's session is made while this one runs, where nobody is slowed down by that but the engine. */
+function madeAhead(attack, world) {
+  if (!attack) return undefined;
+  const context = new AttackContext(attack, world);
+  // Told when the case comes to it.
+  context.prepare().catch(() => undefined);
+  return context;
 }
 
 /** A case that hurt the bystander or the server must not be held against the next one. */

@@ -11,9 +11,10 @@ const MOST_ATTEMPTS = 6;
 /** The bystander may be slowed down by less than this. */
 const RATIO_LIMIT = 10;
 const QUIET_AGAIN_MS = 1_500;
-const CASE_LIMIT_MS = 30_000;
+/** Generous: a machine that is busy with something else is no fault of the server. */
+const CASE_LIMIT_MS = 120_000;
 /** How long what a case leaves may take to go. */
-const CLEAR_WITHIN_MS = 5_000;
+const CLEAR_WITHIN_MS = 20_000;
 /** Node's heap breathes, and a flood is kept in replies until they are sent. */
 const MORE_MEMORY_MIB = 256;
 const MORE_DESCRIPTORS = 8;
@@ -22,11 +23,12 @@ const MORE_DESCRIPTORS = 8;
  * Makes one attack, as often as the bystander needs to be judged by, and looks at what it left.
  * @param world `{ server, bystander, quietP95, usage, timed }`; `usage` is the server's before any attack, and where
  * `timed` is false the bystander's times are told but not judged
+ * @param context of the attack, where its session was made ahead
  * @returns what the report says of it; `verdict` is `held`, `fell` or `not applicable`
  */
-export async function runCase(attack, world) {
+export async function runCase(attack, world, context) {
   const startedAt = performance.now();
-  let outcome = await attempts(attack, world);
+  let outcome = await attempts(attack, world, context);
   let repeated;
   // Other work on the same machine slows the bystander as well: that alone is judged twice.
   if (world.timed && outcome.verdict === 'held' && outcome.ratio >= RATIO_LIMIT) {
@@ -45,10 +47,11 @@ export async function runCase(attack, world) {
   return { number, group, title, tries, mustHappen, why, ...outcome, ...(repeated ? { repeated } : {}), durationMs };
 }
 
-async function attempts(attack, world) {
+async function attempts(attack, world, context) {
   const all = [];
   for (let attempt = 1; ; attempt++) {
-    const { samples, ...outcome } = await once(attack, world);
+    const own = attempt === 1 ? context : undefined;
+    const { samples, ...outcome } = await once(attack, world, own ?? new AttackContext(attack, world));
     all.push(...samples);
     const enough = all.length >= LEAST_SAMPLES;
     if (world.timed && outcome.verdict === 'held' && !enough && attempt < MOST_ATTEMPTS) continue;
@@ -58,11 +61,10 @@ async function attempts(attack, world) {
   }
 }
 
-async function once(attack, world) {
-  const context = new AttackContext({ ...world, folder: attack.folder });
+async function once(attack, world, context) {
   let samples = [];
   const verdict = await judged(async () => {
-    await context.prepare(attack.session === undefined ? {} : attack.session);
+    await context.prepare();
     ({ samples } = await world.bystander.during(() => limited(attack, context)));
     if (context.evidence.length === 0) throw new Fell('the case showed nothing');
   });

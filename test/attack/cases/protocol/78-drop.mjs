@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
 const AT_ONCE = 20;
-const GONE_WITHIN_MS = 10_000;
+const GONE_WITHIN_MS = 60_000;
 
 export const number = 78;
 export const title = 'connection dropped in the middle of commands';

@@ -3,7 +3,7 @@ import process from 'node:process';
 import { SecondEngine } from '../../../support/second-engine.mjs';
 import { outcomeOf } from '../../answers.mjs';
 
-const ANSWERED_WITHIN_MS = 15_000;
+const ANSWERED_WITHIN_MS = 60_000;
 const SMALL = { language: 'python', memoryLimitMB: 64, diskLimitMB: 16 };
 
 export const number = 83;
@@ -13,7 +13,6 @@ export const mustHappen =
   'every call is answered: engine_unavailable while it is away, container_lost for what it had; then all is as before';
 export const why = 'a server that waits for an engine waits for ever, or calls lost what is not';
 export const session = null;
-export const timeoutMs = 60_000;
 
 export async function run(ctx) {
   if (process.getuid() !== 0) ctx.notApplicable('an engine of its own needs root');
