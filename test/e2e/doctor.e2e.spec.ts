@@ -126,6 +126,32 @@ describe('the doctor', () => {
     });
   });
 
+  it('tells a person why no sandbox could be made, in the words of whoever refused', async () => {
+    const { stdout } = await doctor(['--json'], { DISK_LIMIT: 'loop-ext4', STATE_DIRECTORY: '/dev/null' });
+
+    const { findings } = JSON.parse(stdout) as Report;
+    expect(findings.find(({ id }) => id === 'sandbox')).toMatchObject({
+      verdict: 'fail',
+      found: expect.stringMatching(/\/dev\/null|root/),
+    });
+  });
+
+  it('leaves nothing behind when it is stopped in the middle', async () => {
+    const life = await begin({}, [CLI, 'doctor']);
+    await eventually(
+      () => containersOf(serverId),
+      (found) => found.length > 0,
+      'it has a sandbox',
+      STILL_ALIVE_MS,
+    );
+    life.signal('SIGINT');
+
+    expect((await life.exit).code).toBe(130);
+    expect(life.stdout).toBe('');
+    expect(await containersOf(serverId)).toEqual([]);
+    expect(await readdir(directory)).toEqual([]);
+  });
+
   it('says that the engine does not answer', async () => {
     const { code: ended, stdout } = await doctor(['--json'], { DOCKER_HOST: `unix://${directory}/none.sock` });
 

@@ -15,8 +15,8 @@ import { readSeccompProfile } from '../../api/src/seccomp-profile.js';
 @Module({})
 class DoctorModule {}
 
-/** Makes every check with the runtime of a server of these settings, and leaves nothing behind. */
-export async function examineHost(config: Config): Promise<Report> {
+/** Makes every check with the runtime of a server of these settings, and leaves nothing behind, also when it is aborted. */
+export async function examineHost(config: Config, signal: AbortSignal): Promise<Report> {
   // A server that runs with the same settings must not take the sandboxes for its own.
   config.serverId = `${config.ownServerId.slice(0, 40)}-doctor-${randomBytes(4).toString('hex')}`;
   const imports = [ConfigModule.forRoot(config, await readSeccompProfile()), RuntimeModule.global()];
@@ -26,10 +26,11 @@ export async function examineHost(config: Config): Promise<Report> {
   );
   const runtime = app.get(SandboxRuntime);
   try {
-    return await new Doctor(runtime, doctorOptions(config)).full();
+    return await new Doctor(runtime, doctorOptions(config)).full(signal);
   } finally {
     await runtime.close();
     await app.close();
-    await rm(join(config.stateDirectory, config.ownServerId), { recursive: true, force: true });
+    // Where it could not be made, there is nothing to remove.
+    await rm(join(config.stateDirectory, config.ownServerId), { recursive: true, force: true }).catch(() => undefined);
   }
 }

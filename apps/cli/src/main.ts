@@ -11,6 +11,9 @@ const USAGE = `usage: codebeaker doctor [--json] [--attack [--only 3,17,40-43]]
   --attack  then makes the hostile programs of test/attack as well, all or some; what they say goes to stderr
 `;
 
+/** The exit code of a program that Ctrl-C has ended. */
+const STOPPED = 130;
+
 async function main(): Promise<number> {
   const { positionals, values } = parseArgs({
     allowPositionals: true,
@@ -21,7 +24,9 @@ async function main(): Promise<number> {
     },
   });
   if (positionals.join(' ') !== 'doctor') throw new UsageError();
-  const report = await examineHost(Config.fromEnv(process.env));
+  const stop = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => stop.abort(new StoppedError()));
+  const report = await examineHost(Config.fromEnv(process.env), stop.signal);
   process.stdout.write(
     values.json ? `${JSON.stringify(report, undefined, 2)}\n` : reportText(report, process.stdout.columns),
   );
@@ -32,9 +37,16 @@ async function main(): Promise<number> {
 
 class UsageError extends Error {}
 
+/** By whoever called it. */
+class StoppedError extends Error {}
+
 main().then(
   (code) => (process.exitCode = code),
   (error: unknown) => {
+    if (error instanceof StoppedError) {
+      process.exitCode = STOPPED;
+      return;
+    }
     const isUsage = error instanceof UsageError || (error instanceof TypeError && 'code' in error);
     const text = error instanceof ConfigError || !(error instanceof Error) ? String(error) : (error.stack ?? '');
     process.stderr.write(isUsage ? USAGE : `${text}\n`);

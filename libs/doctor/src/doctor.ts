@@ -42,8 +42,11 @@ export class Doctor {
     );
   }
 
-  /** Every check, some of them by a real sandbox: seconds. Without an engine the report says so, and no more. */
-  async full(): Promise<Report> {
+  /**
+   * Every check, some of them by a real sandbox: seconds. Without an engine the report says so, and no more.
+   * @param signal ends it early; the promise is rejected with its reason, and no sandbox is left
+   */
+  async full(signal?: AbortSignal): Promise<Report> {
     let host: Host;
     try {
       host = await this.look();
@@ -51,7 +54,7 @@ export class Doctor {
       if (error instanceof RuntimeError) return withoutEngine(error.message);
       throw error;
     }
-    return report({ ...host, probes: await this.probe() }, CHECKS);
+    return report({ ...host, probes: await this.probe(signal) }, CHECKS);
   }
 
   private async look(): Promise<Host> {
@@ -61,14 +64,21 @@ export class Doctor {
     return { engine, settings, machine: await machineFacts(engine, settings) };
   }
 
-  private async probe(): Promise<ProbeFacts | string> {
+  private async probe(signal?: AbortSignal): Promise<ProbeFacts | string> {
     const image = `${findLanguage('python')?.image ?? ''}:${this.options.imageTag}`;
     try {
-      return await probe(this.runtime, image, this.options);
+      return await probe(this.runtime, image, this.options, signal);
     } catch (error) {
-      return `No sandbox could be used: ${error instanceof Error ? error.message : String(error)}`;
+      signal?.throwIfAborted();
+      return `No sandbox could be used: ${reasonsOf(error).join(' – ')}`;
     }
   }
+}
+
+/** An error's words and those of what it came from: whoever calls the doctor may see the engine's own. */
+function reasonsOf(error: unknown): string[] {
+  if (!(error instanceof Error)) return [String(error)];
+  return [error.message, ...(error.cause === undefined ? [] : reasonsOf(error.cause))];
 }
 
 /** What the checks say of a host. */

@@ -8,6 +8,8 @@ import { LOOK_AROUND, START_PROCESSES, TAKE_MEMORY } from './probe-program.js';
 
 const MIB = 1_048_576;
 const RUN_LIMIT_MS = 60_000;
+/** Should this process die before it can remove its sandbox. */
+const SELF_DESTRUCT_MS = 5 * RUN_LIMIT_MS;
 const MAX_OUTPUT_BYTES = MIB;
 /** Small, so that going beyond them is quick. */
 const LIMITS: SandboxLimits = {
@@ -30,22 +32,31 @@ interface Run {
   readonly lines: readonly string[];
 }
 
+type RunPython = (program: string, args: readonly string[]) => Promise<Run>;
+
 /**
  * Makes a sandbox as sessions are made, looks at it from inside, goes beyond its limits, and removes it.
  * @param image one with Python
+ * @param signal ends it early; nothing is left then either
  * @throws RuntimeError as SandboxRuntime.create does; Error where the programs could not be run
  */
-export async function probe(runtime: SandboxRuntime, image: string, settings: HostSettings): Promise<ProbeFacts> {
+export async function probe(
+  runtime: SandboxRuntime,
+  image: string,
+  settings: HostSettings,
+  signal?: AbortSignal,
+): Promise<ProbeFacts> {
   const sandbox = await runtime.create({ image, limits: LIMITS, labels: { doctor: 'true' } });
   try {
-    const addresses = addressesToTry(settings);
-    const seen = await lookAround(sandbox, addresses);
+    await sandbox.agent.claim(Buffer.from('doctor'), SELF_DESTRUCT_MS);
+    const run = runIn(sandbox, signal);
+    const seen = await lookAround(run, addressesToTry(settings));
     return {
       ...seen,
       diskLimitKind: sandbox.diskLimitKind,
       cpuLimit: LIMITS.cpus,
-      memory: await beyond(sandbox, TAKE_MEMORY, LIMITS.memoryBytes),
-      pids: await beyond(sandbox, START_PROCESSES, LIMITS.pids),
+      memory: await beyond(run, TAKE_MEMORY, LIMITS.memoryBytes),
+      pids: await beyond(run, START_PROCESSES, LIMITS.pids),
     };
   } finally {
     await sandbox.destroy();
@@ -59,10 +70,10 @@ function addressesToTry(settings: HostSettings): string[] {
 }
 
 async function lookAround(
-  sandbox: Sandbox,
+  run: RunPython,
   addresses: readonly string[],
 ): Promise<{ sandbox: SandboxFacts; disk: LimitFacts; tmp: LimitFacts }> {
-  const { end, lines } = await run(sandbox, LOOK_AROUND, [
+  const { end, lines } = await run(LOOK_AROUND, [
     String(LIMITS.diskBytes),
     String(LIMITS.tmpBytes),
     KERNEL_SETTINGS.join(','),
@@ -93,34 +104,34 @@ async function lookAround(
   };
 }
 
-async function beyond(sandbox: Sandbox, program: string, limit: number): Promise<LimitFacts> {
-  const { end, lines } = await run(sandbox, program, []);
+async function beyond(run: RunPython, program: string, limit: number): Promise<LimitFacts> {
+  const { end, lines } = await run(program, []);
   return { limit, reached: Number(lines.at(-1) ?? 0), endReason: end.endReason };
 }
 
-async function run(sandbox: Sandbox, program: string, args: readonly string[]): Promise<Run> {
-  const parts: Buffer[] = [];
-  const end = await sandbox.agent.run(
-    {
-      processId: randomUUID(),
-      args: ['python3', '-I', '-c', program, ...args],
-      env: { ...sandbox.baseEnv },
-      cwd: '/workspace',
-      timeoutMs: RUN_LIMIT_MS,
-      forwardBytes: MAX_OUTPUT_BYTES,
-      outputLimitBytes: MAX_OUTPUT_BYTES,
-    },
-    {
-      onOutput: ({ stream, data }) => {
-        if (stream === 'stdout') parts.push(Buffer.from(data));
+function runIn(sandbox: Sandbox, signal?: AbortSignal): RunPython {
+  return async (program, args) => {
+    const parts: Buffer[] = [];
+    const end = await sandbox.agent.run(
+      {
+        processId: randomUUID(),
+        args: ['python3', '-I', '-c', program, ...args],
+        env: { ...sandbox.baseEnv },
+        cwd: '/workspace',
+        timeoutMs: RUN_LIMIT_MS,
+        forwardBytes: MAX_OUTPUT_BYTES,
+        outputLimitBytes: MAX_OUTPUT_BYTES,
       },
-    },
-  );
-  return {
-    end,
-    lines: Buffer.concat(parts)
-      .toString()
-      .split('\n')
-      .filter((line) => line !== ''),
+      {
+        ...(signal ? { signal } : {}),
+        onOutput: ({ stream, data }) => {
+          if (stream === 'stdout') parts.push(Buffer.from(data));
+        },
+      },
+    );
+    // A program that was stopped has shown nothing.
+    signal?.throwIfAborted();
+    const lines = Buffer.concat(parts).toString().split('\n');
+    return { end, lines: lines.filter((line) => line !== '') };
   };
 }
