@@ -11,6 +11,7 @@ import { SERVER_ID_PREFIX } from './leftovers.js';
 /** A whole server in this process, on a free port, with containers of its own. */
 export class TestApi {
   private readonly clients: RpcClient[] = [];
+  private isStopped = false;
 
   private constructor(
     readonly app: NestExpressApplication,
@@ -24,6 +25,8 @@ export class TestApi {
       PORT: '0',
       SERVER_ID: serverId,
       IMAGE_TAG,
+      // What is made ahead must not be counted with what a test has made.
+      POOL_SIZE: '0',
       ...(process.env['DOCKER_HOST'] ? { DOCKER_HOST: process.env['DOCKER_HOST'] } : {}),
       ...env,
     });
@@ -48,6 +51,8 @@ export class TestApi {
 
   /** Ends the server; its sessions go on, as they do when a server is restarted. */
   async stop(): Promise<void> {
+    if (this.isStopped) return;
+    this.isStopped = true;
     await Promise.all(this.clients.map((client) => client.close()));
     await this.app.close();
   }

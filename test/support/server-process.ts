@@ -60,6 +60,7 @@ export class ServerProcess {
   client!: RpcClient;
   life!: Life;
   private directory!: string;
+  private isEnding = false;
 
   constructor(private readonly env: Record<string, string>) {}
 
@@ -73,7 +74,9 @@ export class ServerProcess {
       SERVER_ID: this.serverId,
       STATE_DIRECTORY: this.directory,
       LOG_LEVEL: 'warn',
+      POOL_SIZE: '0',
       ...this.env,
+      ...(this.isEnding ? { POOL_SIZE: '0' } : {}),
     };
   }
 
@@ -127,6 +130,9 @@ export class ServerProcess {
   /** Ends every session and the process. Throws when anything of them is left on the engine. */
   async end(): Promise<void> {
     try {
+      // What is made ahead goes with the process, and must not be counted with what was left.
+      this.isEnding = true;
+      if (!this.life.isOver && this.env['POOL_SIZE'] !== undefined) await this.stop('SIGTERM');
       if (this.life.isOver) await this.start();
       const client = await this.connect();
       const { sessions } = await client.call('session.list', { limit: 1000 });

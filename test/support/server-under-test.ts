@@ -13,6 +13,8 @@ import { TestSession } from './test-session.js';
 export class ServerUnderTest {
   api!: TestApi;
   client!: RpcClient;
+  /** Whether it makes sandboxes ahead, which go only with the server itself. */
+  hasPool = false;
   /** Its STATE_DIRECTORY. */
   directory!: string;
 
@@ -27,6 +29,7 @@ export class ServerUnderTest {
       const client = await this.api.connect();
       const { sessions } = await client.call('session.list', { limit: 1000 });
       await Promise.all(sessions.map(({ sessionId }: any) => client.call('session.close', { sessionId })));
+      if (this.hasPool) await this.api.stop();
       await eventually(
         async () => [...(await containersOf(this.api.serverId)), ...(await volumesOf(this.api.serverId))],
         (left) => left.length === 0,
@@ -44,6 +47,7 @@ export function useServer(env: Record<string, string> = {}): ServerUnderTest {
   let directory: string | undefined;
   beforeAll(async () => {
     directory = await mkdtemp(join(tmpdir(), 'codebeaker-e2e-'));
+    server.hasPool = env['POOL_SIZE'] !== undefined;
     server.directory = env['STATE_DIRECTORY'] ?? directory;
     server.api = await TestApi.start({ STATE_DIRECTORY: directory, ...env });
     server.client = await server.api.connect();

@@ -25,7 +25,9 @@ describe('the whole server on a runtime in memory', () => {
 
   beforeEach(async () => {
     engine = new FakeEngine();
-    const module = await Test.createTestingModule({ imports: [AppModule.forRoot(new Config(), '{}')] })
+    const module = await Test.createTestingModule({
+      imports: [AppModule.forRoot(Object.assign(new Config(), { poolSize: 0 }), '{}')],
+    })
       .overrideProvider(SandboxRuntime)
       .useValue(new FakeRuntime(engine))
       .compile();

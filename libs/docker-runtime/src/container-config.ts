@@ -1,6 +1,6 @@
 import type { ContainerCreateOptions, HostConfig } from 'dockerode';
 
-import type { SandboxSpec } from '#libs/runtime';
+import type { ChangeableLimits, SandboxLimits, SandboxSpec } from '#libs/runtime';
 
 import type { DockerRuntimeOptions } from './options.js';
 
@@ -68,9 +68,6 @@ function containerLabels(spec: SandboxSpec, serverId: string): Record<string, st
 
 function hostConfig({ limits }: SandboxSpec, options: Options, parts: ContainerParts): HostConfig {
   const { workspace } = parts;
-  // Files of a tmpfs are memory: without the raise a full one would kill the programs.
-  const fileBytes = limits.tmpBytes + (workspace.kind === 'tmpfs' ? limits.diskBytes : 0);
-  const memory = limits.memoryBytes + AGENT_MEMORY_BYTES + fileBytes;
   return {
     // The engine removes whatever dies, with its anonymous volumes, even when no server is there to see it.
     AutoRemove: true,
@@ -96,12 +93,7 @@ function hostConfig({ limits }: SandboxSpec, options: Options, parts: ContainerP
     ],
     // The engine's own /dev/shm has no bound of inodes.
     IpcMode: 'none',
-    Memory: memory,
-    // Equal to Memory: no swap. Unset, the engine would allow as much again.
-    MemorySwap: memory,
-    NanoCpus: Math.round(limits.cpus * 1e9),
-    ...(limits.cpuShares === undefined ? {} : { CpuShares: limits.cpuShares }),
-    PidsLimit: limits.pids + AGENT_PIDS,
+    ...changeableConfig(limits, fileBytesOf(limits, workspace.kind)),
     Ulimits: [
       { Name: 'nofile', Soft: limits.openFiles, Hard: Math.max(limits.openFiles, AGENT_OPEN_FILES) },
       { Name: 'core', Soft: 0, Hard: 0 },
@@ -114,6 +106,27 @@ function hostConfig({ limits }: SandboxSpec, options: Options, parts: ContainerP
     Init: false,
     ...(options.ociRuntime === undefined ? {} : { Runtime: options.ociRuntime }),
   };
+}
+
+/**
+ * The part that the engine can change while a container runs.
+ * @param fileBytes memory that is for files
+ */
+export function changeableConfig(limits: ChangeableLimits, fileBytes: number) {
+  const memory = limits.memoryBytes + AGENT_MEMORY_BYTES + fileBytes;
+  return {
+    Memory: memory,
+    // Equal to Memory: no swap. Unset, the engine would allow as much again.
+    MemorySwap: memory,
+    NanoCpus: Math.round(limits.cpus * 1e9),
+    ...(limits.cpuShares === undefined ? {} : { CpuShares: limits.cpuShares }),
+    PidsLimit: limits.pids + AGENT_PIDS,
+  };
+}
+
+/** Files of a tmpfs are memory: without the raise a full one would kill the programs. */
+export function fileBytesOf(limits: SandboxLimits, workspace: WorkspaceMount['kind']): number {
+  return limits.tmpBytes + (workspace === 'tmpfs' ? limits.diskBytes : 0);
 }
 
 function loopVolume(device: string, serverId: string) {

@@ -105,6 +105,7 @@ class DockerInMemory {
     });
     vi.spyOn(prototype, 'copy').mockImplementation(async () => void this.copies++);
     vi.spyOn(prototype, 'unpause').mockImplementation(async (id) => void (this.require(id).state = 'running'));
+    vi.spyOn(prototype, 'update').mockImplementation(async (id) => void this.require(id));
     vi.spyOn(prototype, 'version').mockImplementation(async () => ({
       engine: 'docker',
       version: '28',

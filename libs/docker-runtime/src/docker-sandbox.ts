@@ -10,13 +10,15 @@ import {
   type DiskLimitKind,
   RuntimeError,
   type Sandbox,
+  type SandboxLimits,
   type SandboxLostReason,
 } from '#libs/runtime';
 
 import { AttachTransport } from './attach-transport.js';
+import { changeableConfig, fileBytesOf } from './container-config.js';
 import { type Engine, statusOf } from './engine.js';
 import type { ContainerEvent, EngineWatch } from './engine-watch.js';
-import { lostWhileMade, paused, unreachable } from './refusals.js';
+import { limitsRefused, lostWhileMade, paused, unreachable } from './refusals.js';
 
 const HELLO_TIMEOUT_MS = 10_000;
 const MAX_STDERR_LOGGED = 4_096;
@@ -135,6 +137,15 @@ export class DockerSandbox implements Sandbox {
       throw error;
     });
     return this.destroying;
+  }
+
+  async setLimits(limits: SandboxLimits): Promise<void> {
+    const changes = changeableConfig(limits, fileBytesOf(limits, this.diskLimitKind));
+    try {
+      await this.engine.update(this.id, changes);
+    } catch (error) {
+      throw error instanceof RuntimeError ? error : limitsRefused(error);
+    }
   }
 
   onBack(listener: () => void): () => void {

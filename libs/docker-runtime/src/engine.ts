@@ -67,6 +67,10 @@ export class Engine {
     await this.call((abortSignal) => this.docker.getContainer(id).unpause({ abortSignal }));
   }
 
+  async update(id: string, limits: Docker.HostConfig): Promise<void> {
+    await this.call((abortSignal) => this.docker.getContainer(id).update({ ...limits, abortSignal }));
+  }
+
   /** The container's stdin and stdout, hijacked: a raw duplex whose reading side is multiplexed. */
   async attach(id: string): Promise<Duplex> {
     const stream = await this.call((abortSignal) =>

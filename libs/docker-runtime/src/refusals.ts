@@ -51,6 +51,14 @@ export function lostWhileMade(endReason: SandboxLostReason, cause: unknown): Run
   );
 }
 
+/** A sandbox that runs could not be given other limits. */
+export function limitsRefused(cause: unknown): RuntimeError {
+  const known = refusal(cause);
+  if (known) return known;
+  const message = "The sandbox's limits could not be changed; the log has the reason.";
+  return new RuntimeError('sandbox_failed', message, {}, { cause });
+}
+
 /** What the engine or a tool refused, in our terms; undefined for what nobody foresaw. */
 export function refusal(error: unknown): RuntimeError | undefined {
   if (error instanceof RuntimeError) return error;

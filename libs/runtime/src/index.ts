@@ -34,6 +34,7 @@ export { findLanguage, LANGUAGES } from './languages/index.js';
 export type { CodePaths, Interpreter, Language, PackageRequest, Toolchain } from './languages/language.js';
 export { RuntimeError, type RuntimeErrorKind } from './runtime-error.js';
 export type {
+  ChangeableLimits,
   DiskLimitKind,
   Sandbox,
   SandboxLimits,

@@ -164,6 +164,17 @@ export function describeRuntime(name: string, factory: () => RuntimeUnderTest | 
       await expect(sandbox.ready()).resolves.toBe(false);
     });
 
+    it('takes other limits of memory, CPU and processes while it runs', async () => {
+      const sandbox = await create();
+      await sandbox.agent.claim(Buffer.from('kept'));
+
+      const { limits } = specOf(under.image);
+      await sandbox.setLimits({ ...limits, memoryBytes: 96 * MIB, cpus: 0.25, cpuShares: 512, pids: 32 });
+      await sandbox.setLimits({ ...limits, memoryBytes: 512 * MIB, cpus: 1, pids: 128 });
+
+      expect((await sandbox.agent.info()).claim.toString()).toBe('kept');
+    });
+
     it('rejects an image that is not there and leaves nothing behind', async () => {
       const image = 'codebeaker-no-such-image:none';
 

@@ -1,14 +1,18 @@
 import type { AgentClient } from './agent/agent-client.js';
 
-/** What a sandbox may use. Fixed when it is made. */
-export interface SandboxLimits {
+/** What can be changed while it runs. */
+export interface ChangeableLimits {
   readonly memoryBytes: number;
   /** CPUs, fractions allowed. */
   readonly cpus: number;
-  /** Relative weight under contention; the engine's default where absent. */
+  /** Relative weight under contention; the engine's default where absent, or what it was. */
   readonly cpuShares?: number;
   /** Processes and threads of the programs that run in it. */
   readonly pids: number;
+}
+
+/** What a sandbox may use. All but the changeable ones are fixed when it is made. */
+export interface SandboxLimits extends ChangeableLimits {
   /** Size of /workspace. */
   readonly diskBytes: number;
   /** Size of /tmp, on top of memoryBytes where its files are memory. */
@@ -64,6 +68,11 @@ export interface Sandbox {
    * Returns the unsubscribe function.
    */
   onBack(listener: () => void): () => void;
+  /**
+   * Gives it other limits of memory, CPU and processes; the rest must be what it was made with.
+   * @throws RuntimeError invalid_limits, engine_unavailable, sandbox_failed
+   */
+  setLimits(limits: SandboxLimits): Promise<void>;
   /** Ends the line to the agent; the sandbox goes on, for whoever adopts it. */
   detach(): void;
   /** Removes it and all that belonged to it; resolves when nothing is left. Idempotent. */

@@ -1,6 +1,7 @@
 export { DomainError, type Reason } from './domain-error.js';
 export { requireWithin } from './limits.js';
-export { SessionsOptions } from './options.js';
+export { type PoolOptions, SessionsOptions } from './options.js';
+export type { PoolCounts } from './pool-counts.js';
 export { type Activity, Session, type SessionEndReason, type SessionState } from './session.js';
 export { type CreateSessionRequest, SESSION_DEFAULTS, type SessionConfig } from './session-config.js';
 export { SessionStore } from './session-store.js';

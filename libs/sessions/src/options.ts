@@ -22,4 +22,21 @@ export class SessionsOptions {
   maxSubscriptions: number;
   /** Tag of the language images. */
   imageTag: string;
+  pool: PoolOptions;
+}
+
+/** How many sandboxes may be made ahead. */
+export interface PoolOptions {
+  /** Of each class of sandboxes that was asked for lately; 0 makes none. */
+  readonly size: number;
+  /** Of all classes together. */
+  readonly maxContainers: number;
+  /** What all of them together may use when they are handed out. */
+  readonly memoryBytes: number;
+  /** A class that nobody has asked for so long is given up. */
+  readonly keepMs: number;
+  /** With less of this machine's memory available there are none. */
+  readonly freeMemoryBytes: number;
+  /** Languages of which some are ready from the start on. */
+  readonly languages: readonly string[];
 }

@@ -32,6 +32,7 @@ const OPTIONS = {
   keptEvents: 100,
   maxSubscriptions: 5,
   imageTag: 'latest',
+  pool: { size: 0, maxContainers: 0, memoryBytes: 0, keepMs: 0, freeMemoryBytes: 0, languages: [] },
 } satisfies SessionsOptions;
 
 interface Server {

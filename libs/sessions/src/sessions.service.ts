@@ -1,20 +1,24 @@
 import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { randomBytes } from 'node:crypto';
 
-import { type ProcessInfo, type Sandbox, type SandboxLostReason, SandboxRuntime } from '#libs/runtime';
+import { type Language, type ProcessInfo, type Sandbox, SandboxRuntime, type SandboxSpec } from '#libs/runtime';
 
-import { Adoption, isEngineAway } from './adoption.js';
+import { Adoption } from './adoption.js';
 import { ClaimKeeper } from './claim-keeper.js';
 import { DomainError } from './domain-error.js';
 import { Gate } from './gate.js';
 import { completeConfig, requireClaimable, requireLanguage, requireWithin, sandboxLimits } from './limits.js';
 import { SessionsOptions } from './options.js';
+import type { PoolCounts } from './pool-counts.js';
 import { Session, type SessionAges, type SessionEndReason } from './session.js';
 import type { ReadClaim } from './session-claim.js';
 import type { CreateSessionRequest, SessionConfig } from './session-config.js';
+import { type HandOver, lostReason, SessionMaker } from './session-maker.js';
 import { SessionStore } from './session-store.js';
 import { StatusFeed } from './status-feed.js';
 import { StatusWatch } from './status-watch.js';
+import { WarmPool } from './warm-pool.js';
+import { settledWithin } from './within.js';
 
 /** How long a session that ends waits for its killed commands to say so. */
 const DRAIN_MS = 3_000;
@@ -35,7 +39,8 @@ export class SessionsService implements OnApplicationBootstrap, OnApplicationShu
   private readonly logger = new Logger(SessionsService.name);
   private readonly claims = new ClaimKeeper();
   private readonly creating = new Set<Promise<unknown>>();
-  private readonly gate: Gate;
+  private readonly pool: WarmPool;
+  private readonly maker: SessionMaker;
   private readonly status: StatusWatch;
   private readonly adoption: Adoption;
   /** Sandboxes on their way out: no longer a session's, and not orphans either. */
@@ -49,8 +54,13 @@ export class SessionsService implements OnApplicationBootstrap, OnApplicationShu
     feed: StatusFeed,
   ) {
     this.status = new StatusWatch(feed);
-    this.gate = new Gate(options.maxConcurrentCreates);
-    this.adoption = new Adoption(runtime, this.gate, {
+    const gate = new Gate(options.maxConcurrentCreates);
+    this.pool = new WarmPool(runtime, options.pool, {
+      room: () => options.maxSessions - store.size - this.creating.size,
+      mayFill: () => this.adoption.isDone && gate.hasRoom,
+    });
+    this.maker = new SessionMaker(runtime, this.pool, gate);
+    this.adoption = new Adoption(runtime, gate, {
       known: () => this.knownSandboxes(),
       takeUp: (claim, sandbox, processes) => this.takeUp(claim, sandbox, processes),
     });
@@ -72,10 +82,19 @@ export class SessionsService implements OnApplicationBootstrap, OnApplicationShu
         this.logger.warn({ message: 'sessions of an earlier server could not be looked for yet', error }),
       );
     this.adoption.open();
+    for (const language of this.options.pool.languages) {
+      this.pool.expect(this.specOf(requireLanguage(language), completeConfig({ language }, this.options)));
+    }
+  }
+
+  /** Of what is made ahead; none of it is a session. */
+  get poolCounts(): PoolCounts {
+    return this.pool.counts();
   }
 
   async onApplicationShutdown(): Promise<void> {
     await Promise.allSettled(this.creating);
+    await this.pool.close();
     await this.claims.flush();
     this.status.stop();
     await this.runtime.close();
@@ -106,10 +125,12 @@ export class SessionsService implements OnApplicationBootstrap, OnApplicationShu
       options.signal,
     );
     this.creating.add(making);
+    this.pool.adjust();
     try {
       return await making;
     } finally {
       this.creating.delete(making);
+      this.pool.adjust();
     }
   }
 
@@ -163,7 +184,7 @@ export class SessionsService implements OnApplicationBootstrap, OnApplicationShu
     this.logger.log({ message: 'session ended', sessionId: session.id, endReason: reason });
     this.leaving.add(session.sandbox.id);
     try {
-      await within(DRAIN_MS, session.whenIdle());
+      await settledWithin(DRAIN_MS, session.whenIdle());
       await session.sandbox.destroy();
     } finally {
       this.leaving.delete(session.sandbox.id);
@@ -184,34 +205,22 @@ export class SessionsService implements OnApplicationBootstrap, OnApplicationShu
     }
   }
 
-  private async make(
+  private make(
     identity: Session['identity'],
     config: SessionConfig,
     signal: AbortSignal | undefined,
   ): Promise<Session> {
-    const image = config.dockerImage ?? `${identity.language.image}:${this.options.imageTag}`;
-    const spec = { image, limits: sandboxLimits(config), labels: { language: identity.language.name } };
-    const sandbox = await this.gate.run(async () => {
-      if (signal?.aborted) throw cancelled();
-      return this.runtime.create(spec).catch((error: unknown) => {
-        // Whoever waits behind would find the same, and each only after the whole limit of a call.
-        if (isEngineAway(error)) this.gate.refuse(error);
-        throw error;
-      });
-    });
-    const session = this.sessionOf(identity, sandbox, config);
-    try {
-      if (signal?.aborted) throw cancelled();
-      await this.claims.claim(session);
-      if (signal?.aborted) throw cancelled();
-    } catch (error) {
-      const reason = (await sandbox.ready().catch(() => true)) ? undefined : lostReason(sandbox);
-      session.end('closed');
-      await sandbox.destroy();
-      throw reason === undefined ? error : lostWhileMade(reason);
-    }
-    this.register(session, 'session.created');
-    return session;
+    const to: HandOver = {
+      sessionOf: (sandbox) => this.sessionOf(identity, sandbox, config),
+      claim: (session) => this.claims.claim(session),
+      register: (session) => this.register(session, 'session.created'),
+    };
+    return this.maker.make(this.specOf(identity.language, config), to, signal);
+  }
+
+  private specOf(language: Language, config: SessionConfig): SandboxSpec {
+    const image = config.dockerImage ?? `${language.image}:${this.options.imageTag}`;
+    return { image, limits: sandboxLimits(config), labels: { language: language.name } };
   }
 
   private sessionOf(
@@ -243,7 +252,7 @@ export class SessionsService implements OnApplicationBootstrap, OnApplicationShu
     this.status.ending(session);
     this.store.end(session, reason);
     this.logger.warn({ message: 'session lost', sessionId: session.id, endReason: reason });
-    await within(DRAIN_MS, session.whenIdle());
+    await settledWithin(DRAIN_MS, session.whenIdle());
     this.status.ended(session, reason);
   }
 
@@ -258,31 +267,12 @@ export class SessionsService implements OnApplicationBootstrap, OnApplicationShu
 
   private async tidy(now: Date): Promise<void> {
     if (!this.adoption.isDone) return this.adoption.run();
-    if (this.creating.size === 0) await this.adoption.removeOrphans(now);
+    await this.pool.look();
+    if (this.creating.size === 0 && !this.pool.isFilling) await this.adoption.removeOrphans(now);
   }
 
   private knownSandboxes(): Set<string> {
-    return new Set([...this.leaving, ...[...this.store.all()].map((session) => session.sandbox.id)]);
+    const sessions = [...this.store.all()].map((session) => session.sandbox.id);
+    return new Set([...this.leaving, ...sessions, ...this.pool.sandboxIds, ...this.maker.sandboxIds]);
   }
-}
-
-function lostReason({ gone }: Sandbox): SandboxLostReason {
-  return gone.reason === 'out_of_memory' ? 'out_of_memory' : 'container_lost';
-}
-
-function lostWhileMade(endReason: SandboxLostReason): DomainError {
-  return new DomainError('session_ended', 'The container ended while it was being made; nothing is left of it.', {
-    endReason,
-  });
-}
-
-function cancelled(): DomainError {
-  return new DomainError('request_cancelled', 'The request was cancelled; nothing was left behind.');
-}
-
-async function within(ms: number, work: Promise<void>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const limit = new Promise<void>((resolve) => (timer = setTimeout(resolve, ms)));
-  await Promise.race([work, limit]);
-  clearTimeout(timer);
 }

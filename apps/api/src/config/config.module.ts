@@ -9,6 +9,9 @@ import { SessionsOptions } from '#libs/sessions';
 
 import { Config } from './config.js';
 
+const BYTES_PER_MB = 1_048_576;
+const MS_PER_MINUTE = 60_000;
+
 /** Hands every module the part of the configuration that it asks for. */
 @Module({})
 export class ConfigModule {
@@ -66,6 +69,14 @@ function sessionsOptions(config: Config): SessionsOptions {
     keptEvents: config.keptEvents,
     maxSubscriptions: config.maxSubscriptions,
     imageTag: config.imageTag,
+    pool: {
+      size: config.poolSize,
+      maxContainers: config.poolMaxContainers,
+      memoryBytes: config.poolMemoryMB * BYTES_PER_MB,
+      keepMs: config.poolKeepMinutes * MS_PER_MINUTE,
+      freeMemoryBytes: config.poolFreeMemoryMB * BYTES_PER_MB,
+      languages: config.poolLanguages,
+    },
   };
 }
 

@@ -19,6 +19,8 @@ import { randomBytes } from 'node:crypto';
 import { isIPv4 } from 'node:net';
 import { availableParallelism } from 'node:os';
 
+import { LANGUAGES } from '#libs/runtime';
+
 import { Env, envSettings, flag, list, number } from './env.js';
 
 const MIB = 1_048_576;
@@ -146,6 +148,43 @@ export class Config {
   @IsInt()
   @Min(1)
   maxConcurrentCreates = 4;
+
+  @Env(
+    'POOL_SIZE',
+    'Sandboxes ready ahead for each language and set of limits that was asked for lately; 0 makes none.',
+    number,
+  )
+  @IsInt()
+  @Min(0)
+  poolSize = 2;
+
+  @Env('POOL_MAX_CONTAINERS', 'Sandboxes ready ahead at most; never more than MAX_SESSIONS leaves.', number)
+  @IsInt()
+  @Min(0)
+  poolMaxContainers = 8;
+
+  @Env('POOL_MEMORY_MB', 'The `memoryLimitMB` of all that is ready ahead, together.', number)
+  @IsInt()
+  @Min(0)
+  poolMemoryMB = 4096;
+
+  @Env('POOL_KEEP_MINUTES', 'What nobody has asked for so long is no longer kept ready.', number)
+  @IsNumber()
+  @Min(0.01)
+  poolKeepMinutes = 10;
+
+  @Env('POOL_FREE_MEMORY_MB', "With less of this machine's memory available, nothing is kept ready.", number)
+  @IsInt()
+  @Min(0)
+  poolFreeMemoryMB = 512;
+
+  @Env(
+    'POOL_LANGUAGES',
+    'Languages of which sandboxes are ready from the start on, separated by commas. Default: those asked for lately.',
+    list,
+  )
+  @IsIn(LANGUAGES.map(({ name }) => name), { each: true })
+  poolLanguages: string[] = [];
 
   @Env('MAX_MEMORY_MB', 'The most `memoryLimitMB` that a session may ask for.', number)
   @IsInt()

@@ -3,6 +3,7 @@ import { HealthCheck, type HealthCheckResult, HealthCheckService } from '@nestjs
 
 import { EngineIndicator } from './engine.indicator.js';
 import { ImagesIndicator } from './images.indicator.js';
+import { PoolIndicator } from './pool.indicator.js';
 
 /** What probes ask. `live` is about this process alone: restarting it would not bring an engine back. */
 @Controller('health')
@@ -11,6 +12,7 @@ export class HealthController {
     private readonly health: HealthCheckService,
     private readonly engine: EngineIndicator,
     private readonly images: ImagesIndicator,
+    private readonly pool: PoolIndicator,
   ) {}
 
   @Get()
@@ -28,6 +30,6 @@ export class HealthController {
   @Get('ready')
   @HealthCheck()
   ready(): Promise<HealthCheckResult> {
-    return this.health.check([() => this.engine.check(), ...this.images.checks()]);
+    return this.health.check([() => this.engine.check(), () => this.pool.check(), ...this.images.checks()]);
   }
 }

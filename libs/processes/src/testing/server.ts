@@ -20,6 +20,7 @@ const OPTIONS: SessionsOptions = {
   keptEvents: 1000,
   maxSubscriptions: 5,
   imageTag: 'latest',
+  pool: { size: 0, maxContainers: 0, memoryBytes: 0, keepMs: 0, freeMemoryBytes: 0, languages: [] },
 };
 
 /** Sessions and processes as a server has them, over an engine in memory. */

@@ -3,7 +3,7 @@ import { AgentClient } from '../agent/agent-client.js';
 import { ChannelLostError } from '../agent/agent-error.js';
 import type { EngineFacts } from '../engine-facts.js';
 import { RuntimeError } from '../runtime-error.js';
-import type { Sandbox, SandboxLostReason, SandboxRecord, SandboxSpec } from '../sandbox.js';
+import type { Sandbox, SandboxLimits, SandboxLostReason, SandboxRecord, SandboxSpec } from '../sandbox.js';
 import { type ImageStatus, SandboxRuntime } from '../sandbox-runtime.js';
 import { FakeAgent } from './fake-agent.js';
 
@@ -31,6 +31,8 @@ export interface FakeContainer {
   readonly spec: SandboxSpec;
   readonly agent: FakeAgent;
   running: boolean;
+  /** As they are now; `spec` has those that it was made with. */
+  limits: SandboxLimits;
   createdAt: Date;
   lost: SandboxLostReason;
 }
@@ -57,6 +59,7 @@ export class FakeEngine {
       spec,
       agent: new FakeAgent(),
       running: true,
+      limits: spec.limits,
       createdAt: new Date(),
       lost: 'container_lost',
     };
@@ -247,6 +250,11 @@ export class FakeSandbox implements Sandbox {
       throw error;
     });
     return this.destroying;
+  }
+
+  async setLimits(limits: SandboxLimits): Promise<void> {
+    this.engine.requireUp();
+    this.container.limits = limits;
   }
 
   onBack(listener: () => void): () => void {
