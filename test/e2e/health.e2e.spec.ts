@@ -183,6 +183,7 @@ describe('a server whose engine has all it needs', () => {
         'labels',
         'language',
         'maxLifetimeMinutes',
+        'maxWaitMs',
         'memoryLimitMB',
         'name',
         'network',

@@ -4,14 +4,14 @@ import { docker, containersOf } from '../support/leftovers.js';
 import { eventually } from '../support/eventually.js';
 import { useServer } from '../support/server-under-test.js';
 import { useServerProcess } from '../support/server-process.js';
-import { SecondEngine } from '../support/second-engine.js';
+import { SecondEngine } from '../support/second-engine.mjs';
 import { imageOf } from '../support/images.js';
 import { newServerId, TestApi } from '../support/api.js';
 import { TestSession } from '../support/test-session.js';
 
 const MIB = 1_048_576;
 const EVERY_SECOND = '* * * * * *';
-const POOL = { POOL_SIZE: '2', POOL_FREE_MEMORY_MB: '0', CLEAN_UP_CRON: EVERY_SECOND };
+const POOL = { POOL_SIZE: '2', POOL_MAX_CONTAINERS: '2', POOL_FREE_MEMORY_MB: '0', CLEAN_UP_CRON: EVERY_SECOND };
 /** What the agent needs, and /tmp. */
 const BESIDES_MB = 24 + 64;
 

@@ -490,6 +490,7 @@ describe('the time of a session', () => {
 describe('the quotas of a server', () => {
   const server = useServer({
     MAX_SESSIONS: '2',
+    MAX_QUEUED_CREATES: '0',
     MAX_MEMORY_MB: '256',
     MAX_CPUS: '1.5',
     MAX_PIDS: '128',

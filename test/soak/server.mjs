@@ -42,6 +42,8 @@ export class SoakServer {
         STATE_DIRECTORY: this.stateDirectory,
         CLEAN_UP_CRON: '*/2 * * * * *',
         LOG_LEVEL: 'error',
+        // What is made ahead would be counted with what is left.
+        POOL_SIZE: '0',
         ...this.env,
       },
       stdio: ['ignore', 'inherit', 'inherit'],

@@ -10,10 +10,6 @@ export class Gate {
 
   constructor(private readonly limit: number) {}
 
-  get hasRoom(): boolean {
-    return this.running < this.limit;
-  }
-
   async run<T>(work: () => Promise<T>): Promise<T> {
     if (this.running >= this.limit) {
       await new Promise<void>((enter, give) => this.waiting.push({ enter, give }));

@@ -8,6 +8,8 @@ import { type CreateSessionRequest, SESSION_DEFAULTS } from './session-config.js
 const OPTIONS = {
   maxSessions: 10,
   maxConcurrentCreates: 2,
+  maxQueuedCreates: 20,
+  maxCreateWaitMs: 60_000,
   maxMemoryMB: 4096,
   maxCpus: 4,
   maxPids: 1000,

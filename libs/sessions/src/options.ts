@@ -4,6 +4,10 @@ export class SessionsOptions {
   maxSessions: number;
   /** Creates that the engine is asked for at once; more wait their turn. */
   maxConcurrentCreates: number;
+  /** Creates that may wait beyond these two; more are refused. */
+  maxQueuedCreates: number;
+  /** The longest that one may wait, and how long it does where nothing else is asked for. */
+  maxCreateWaitMs: number;
   /** The most that a client may ask for. */
   maxMemoryMB: number;
   maxCpus: number;

@@ -9,8 +9,8 @@ import {
 } from '#libs/runtime';
 
 import { isEngineAway } from './adoption.js';
+import type { Admission, Applicant } from './admission.js';
 import { DomainError } from './domain-error.js';
-import type { Gate } from './gate.js';
 import type { Session } from './session.js';
 import type { WarmPool } from './warm-pool.js';
 
@@ -32,7 +32,7 @@ export class SessionMaker {
   constructor(
     private readonly runtime: SandboxRuntime,
     private readonly pool: WarmPool,
-    private readonly gate: Gate,
+    private readonly admission: Admission,
   ) {}
 
   /** Ids of sandboxes that have left the pool and are no session's yet. */
@@ -41,14 +41,22 @@ export class SessionMaker {
   }
 
   /**
-   * @throws DomainError request_cancelled when `signal` is aborted: nothing is left then
+   * @throws DomainError as `Admission.run` does, and session_ended; nothing is left then
    * @throws RuntimeError as the runtime's `create` does
    */
-  async make(spec: SandboxSpec, to: HandOver, signal: AbortSignal | undefined): Promise<Session> {
-    const ready = await this.fromPool(spec, to, signal);
-    if (ready) return ready;
-    const sandbox = await this.gate.run(() => this.create(spec, signal));
-    return this.handOver(sandbox, to, signal);
+  async make(spec: SandboxSpec, to: HandOver, applicant: Applicant): Promise<Session> {
+    const { signal } = applicant;
+    const wasExpected = this.pool.asked(spec);
+    if (this.admission.room > 0) {
+      const ready = await this.admission.beside(() => this.fromPool(spec, to, signal));
+      if (ready) return ready;
+    }
+    return this.admission.run(applicant, async () => {
+      const ready = await this.fromPool(spec, to, signal);
+      if (ready) return ready;
+      this.pool.missed(spec, wasExpected);
+      return this.handOver(await this.create(spec, signal), to, signal);
+    });
   }
 
   private async fromPool(
@@ -80,7 +88,7 @@ export class SessionMaker {
       return await this.createWithRoom(spec);
     } catch (error) {
       // Whoever waits behind would find the same, and each only after the whole limit of a call.
-      if (isEngineAway(error)) this.gate.refuse(error);
+      if (isEngineAway(error)) this.admission.refuse(error);
       throw error;
     }
   }

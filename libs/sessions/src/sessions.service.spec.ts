@@ -20,6 +20,8 @@ const NOW = new Date('2026-01-02T03:00:00Z');
 const OPTIONS = {
   maxSessions: 10,
   maxConcurrentCreates: 2,
+  maxQueuedCreates: 20,
+  maxCreateWaitMs: 60_000,
   maxMemoryMB: 4096,
   maxCpus: 4,
   maxPids: 1000,
@@ -160,7 +162,7 @@ describe('creating a session', () => {
   });
 
   it('counts those being made against the quota', async () => {
-    const { sessions, runtime } = server({ maxSessions: 2 });
+    const { sessions, runtime } = server({ maxSessions: 2, maxQueuedCreates: 0 });
     const making = deferred<void>();
     runtime.onCreate = () => making.promise;
     const creates = [sessions.create({ language: 'python' }), sessions.create({ language: 'python' })];
@@ -587,7 +589,7 @@ describe('a server that starts again', () => {
 
   it('counts them against the quota', async () => {
     await server().sessions.create({ language: 'python' });
-    const after = await restarted({ maxSessions: 1 });
+    const after = await restarted({ maxSessions: 1, maxQueuedCreates: 0 });
 
     expect((await refusalOf(after.sessions.create({ language: 'python' }))).reason).toBe('quota_exceeded');
   });

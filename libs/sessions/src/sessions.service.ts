@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { type Language, type ProcessInfo, type Sandbox, SandboxRuntime, type SandboxSpec } from '#libs/runtime';
 
 import { Adoption } from './adoption.js';
+import { Admission, type Applicant, requireWait } from './admission.js';
 import { ClaimKeeper } from './claim-keeper.js';
 import { DomainError } from './domain-error.js';
 import { Gate } from './gate.js';
@@ -26,11 +27,10 @@ const DRAIN_MS = 3_000;
 /** Told of each session that is taken up again, with the processes that are in it. */
 export type AdoptionListener = (session: Session, processes: readonly ProcessInfo[]) => void;
 
-export interface CreateOptions {
+/** Who asks, and how long it waits where it has to. What was made when it is no longer wanted is removed again. */
+export interface CreateOptions extends Applicant {
   /** For a sandbox that no client may address; default false. */
   readonly hidden?: boolean;
-  /** Aborted when the caller no longer wants it: what was made by then is removed again. */
-  readonly signal?: AbortSignal;
 }
 
 /** The life of sessions: made, found, extended, ended, and taken up again after a restart. */
@@ -39,6 +39,7 @@ export class SessionsService implements OnApplicationBootstrap, OnApplicationShu
   private readonly logger = new Logger(SessionsService.name);
   private readonly claims = new ClaimKeeper();
   private readonly creating = new Set<Promise<unknown>>();
+  private readonly admission: Admission;
   private readonly pool: WarmPool;
   private readonly maker: SessionMaker;
   private readonly status: StatusWatch;
@@ -54,13 +55,19 @@ export class SessionsService implements OnApplicationBootstrap, OnApplicationShu
     feed: StatusFeed,
   ) {
     this.status = new StatusWatch(feed);
-    const gate = new Gate(options.maxConcurrentCreates);
+    const bounds = {
+      sessions: options.maxSessions,
+      concurrent: options.maxConcurrentCreates,
+      waiting: options.maxQueuedCreates,
+      maxWaitMs: options.maxCreateWaitMs,
+    };
+    this.admission = new Admission(bounds, () => store.size + this.leaving.size);
     this.pool = new WarmPool(runtime, options.pool, {
-      room: () => options.maxSessions - store.size - this.creating.size,
-      mayFill: () => this.adoption.isDone && gate.hasRoom,
+      room: () => this.admission.room,
+      mayFill: () => this.adoption.isDone && this.admission.isEngineFree,
     });
-    this.maker = new SessionMaker(runtime, this.pool, gate);
-    this.adoption = new Adoption(runtime, gate, {
+    this.maker = new SessionMaker(runtime, this.pool, this.admission);
+    this.adoption = new Adoption(runtime, new Gate(options.maxConcurrentCreates), {
       known: () => this.knownSandboxes(),
       takeUp: (claim, sandbox, processes) => this.takeUp(claim, sandbox, processes),
     });
@@ -93,6 +100,7 @@ export class SessionsService implements OnApplicationBootstrap, OnApplicationShu
   }
 
   async onApplicationShutdown(): Promise<void> {
+    this.admission.refuse(new DomainError('shutting_down', 'The server is going down.'));
     await Promise.allSettled(this.creating);
     await this.pool.close();
     await this.claims.flush();
@@ -101,15 +109,15 @@ export class SessionsService implements OnApplicationBootstrap, OnApplicationShu
   }
 
   /**
-   * Makes a session.
-   * @throws DomainError unsupported_language, quota_exceeded, forbidden, request_cancelled
+   * Makes a session; beyond what the server gives at once it waits for its turn.
+   * @throws DomainError unsupported_language, quota_exceeded, forbidden, rate_limited, request_cancelled
    * @throws RuntimeError engine_unavailable, image_unavailable, invalid_limits, host_disk_full, sandbox_lost
    */
   async create(request: CreateSessionRequest, options: CreateOptions = {}): Promise<Session> {
     const language = requireLanguage(request.language);
     const config = completeConfig(request, this.options);
     requireClaimable(request);
-    requireWithin('maxSessions', this.store.size + this.creating.size + 1, this.options.maxSessions);
+    requireWait(options, { maxWaitMs: this.options.maxCreateWaitMs });
     const making = this.make(
       {
         id: `s_${randomBytes(12).toString('base64url')}`,
@@ -122,7 +130,7 @@ export class SessionsService implements OnApplicationBootstrap, OnApplicationShu
         hidden: options.hidden ?? false,
       },
       config,
-      options.signal,
+      options,
     );
     this.creating.add(making);
     this.pool.adjust();
@@ -188,6 +196,7 @@ export class SessionsService implements OnApplicationBootstrap, OnApplicationShu
       await session.sandbox.destroy();
     } finally {
       this.leaving.delete(session.sandbox.id);
+      this.admission.letIn();
       // Last, so that it is told behind the ends of what ran in it.
       this.status.ended(session, reason);
     }
@@ -199,23 +208,19 @@ export class SessionsService implements OnApplicationBootstrap, OnApplicationShu
       const reason = session.overdue();
       return reason === undefined ? [] : [this.end(session, reason)];
     });
-    const work = [...overdue, this.claims.flush(), this.tidy(now)];
+    const work = [...overdue, this.claims.flush(), this.pool.look(), this.tidy(now)];
     for (const outcome of await Promise.allSettled(work)) {
       if (outcome.status === 'rejected') this.logger.warn({ message: 'a clean-up failed', error: outcome.reason });
     }
   }
 
-  private make(
-    identity: Session['identity'],
-    config: SessionConfig,
-    signal: AbortSignal | undefined,
-  ): Promise<Session> {
+  private make(identity: Session['identity'], config: SessionConfig, applicant: Applicant): Promise<Session> {
     const to: HandOver = {
       sessionOf: (sandbox) => this.sessionOf(identity, sandbox, config),
       claim: (session) => this.claims.claim(session),
       register: (session) => this.register(session, 'session.created'),
     };
-    return this.maker.make(this.specOf(identity.language, config), to, signal);
+    return this.maker.make(this.specOf(identity.language, config), to, applicant);
   }
 
   private specOf(language: Language, config: SessionConfig): SandboxSpec {
@@ -251,6 +256,7 @@ export class SessionsService implements OnApplicationBootstrap, OnApplicationShu
     session.end(reason);
     this.status.ending(session);
     this.store.end(session, reason);
+    this.admission.letIn();
     this.logger.warn({ message: 'session lost', sessionId: session.id, endReason: reason });
     await settledWithin(DRAIN_MS, session.whenIdle());
     this.status.ended(session, reason);
@@ -267,7 +273,6 @@ export class SessionsService implements OnApplicationBootstrap, OnApplicationShu
 
   private async tidy(now: Date): Promise<void> {
     if (!this.adoption.isDone) return this.adoption.run();
-    await this.pool.look();
     if (this.creating.size === 0 && !this.pool.isFilling) await this.adoption.removeOrphans(now);
   }
 

@@ -21,9 +21,11 @@ const POOL: PoolOptions = {
   freeMemoryBytes: 0,
   languages: [],
 };
-const OPTIONS: SessionsOptions = {
+const OPTIONS = {
   maxSessions: 10,
   maxConcurrentCreates: 2,
+  maxQueuedCreates: 20,
+  maxCreateWaitMs: 60_000,
   maxMemoryMB: 4096,
   maxCpus: 4,
   maxPids: 1000,
@@ -37,7 +39,7 @@ const OPTIONS: SessionsOptions = {
   maxSubscriptions: 5,
   imageTag: 'latest',
   pool: POOL,
-};
+} satisfies SessionsOptions;
 
 let engine: FakeEngine;
 let runtime: FakeRuntime;
@@ -70,7 +72,10 @@ async function warm(pool: Partial<PoolOptions> = {}, options: Partial<SessionsOp
 }
 
 beforeEach(() => {
-  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'], now: new Date('2026-01-02T03:00:00Z') });
+  vi.useFakeTimers({
+    toFake: ['setTimeout', 'clearTimeout', 'Date', 'performance'],
+    now: new Date('2026-01-02T03:00:00Z'),
+  });
   engine = new FakeEngine();
 });
 

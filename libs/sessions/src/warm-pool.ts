@@ -25,6 +25,7 @@ export interface Pooled {
   /** What it was made for. */
   readonly spec: SandboxSpec;
   readonly imageId: string;
+  /** As `performance.now` counts: no clock that somebody sets may make it old. */
   readonly readyAt: number;
   renewedAt: number;
 }
@@ -69,17 +70,28 @@ export class WarmPool {
     return this.filling !== undefined;
   }
 
-  counts(now = Date.now()): PoolCounts {
+  counts(now = performance.now()): PoolCounts {
     const ages = [...this.idle].map(({ readyAt }) => now - readyAt);
-    return this.counter.counts(this.idle.size, this.filling ? 1 : 0, ages.length === 0 ? null : Math.max(...ages));
+    return this.counter.counts(
+      this.idle.size,
+      this.filling ? 1 : 0,
+      ages.length === 0 ? null : Math.round(Math.max(...ages)),
+    );
   }
 
   /** Always has some of this class ready, though nobody has asked for one lately. */
   expect(spec: SandboxSpec): void {
     if (this.isOff) return;
     this.expected.push(spec);
-    this.demand.asked(spec, Date.now());
+    this.demand.asked(spec, performance.now());
     this.fillSoon();
+  }
+
+  /** Somebody wants one of this class. Returns whether that was to be expected. */
+  asked(spec: SandboxSpec): boolean {
+    if (this.isOff) return false;
+    this.fillSoon();
+    return this.demand.asked(spec, performance.now());
   }
 
   /**
@@ -87,17 +99,16 @@ export class WarmPool {
    * on, and yet to be made ready by `prepare`.
    */
   reserve(spec: SandboxSpec): Pooled | undefined {
-    if (this.isOff) return undefined;
-    const now = Date.now();
-    const wasExpected = this.demand.asked(spec, now);
-    const pooled = this.find(spec);
+    const pooled = this.isOff ? undefined : this.find(spec);
     if (pooled) this.idle.delete(pooled);
-    else {
-      this.counter.misses++;
-      if (wasExpected) this.demand.missed(spec, now);
-    }
-    this.fillSoon();
     return pooled;
+  }
+
+  /** Who asked got none. */
+  missed(spec: SandboxSpec, wasExpected: boolean): void {
+    if (this.isOff) return;
+    this.counter.misses++;
+    if (wasExpected) this.demand.missed(spec, performance.now());
   }
 
   /**
@@ -115,7 +126,7 @@ export class WarmPool {
       this.discard(pooled);
       return undefined;
     }
-    this.counter.hit(Date.now() - pooled.readyAt, !isExact);
+    this.counter.hit(performance.now() - pooled.readyAt, !isExact);
     return sandbox;
   }
 
@@ -148,7 +159,7 @@ export class WarmPool {
   async look(): Promise<void> {
     if (this.isOff) return;
     this.isResting = false;
-    for (const spec of this.expected) this.demand.asked(spec, Date.now());
+    for (const spec of this.expected) this.demand.asked(spec, performance.now());
     this.trim();
     await this.dropOldImages().catch((error: unknown) => {
       if (!isEngineAway(error)) throw error;
@@ -179,7 +190,7 @@ export class WarmPool {
     const { size, maxContainers, memoryBytes, keepMs, freeMemoryBytes } = this.options;
     const isShort = freemem() < freeMemoryBytes;
     const room = isShort ? 0 : Math.max(0, Math.min(maxContainers, this.around.room()));
-    return poolTargets(this.demand.all(), { size, maxContainers: room, memoryBytes, keepMs }, Date.now());
+    return poolTargets(this.demand.all(), { size, maxContainers: room, memoryBytes, keepMs }, performance.now());
   }
 
   private fillSoon(): void {
@@ -221,10 +232,10 @@ export class WarmPool {
   private async add(spec: SandboxSpec): Promise<void> {
     const { id: imageId = '' } = await this.runtime.imageStatus(spec.image);
     const sandbox = await this.runtime.create(spec);
-    const now = Date.now();
-    const pooled: Pooled = { sandbox, spec, imageId, readyAt: now, renewedAt: 0 };
+    const now = performance.now();
+    const pooled: Pooled = { sandbox, spec, imageId, readyAt: now, renewedAt: Number.NEGATIVE_INFINITY };
     await this.renew(pooled);
-    if (this.closed || sandbox.gone.aborted || pooled.renewedAt === 0) return this.discard(pooled);
+    if (this.closed || sandbox.gone.aborted || pooled.renewedAt < now) return this.discard(pooled);
     this.idle.add(pooled);
     sandbox.gone.addEventListener(
       'abort',
@@ -238,11 +249,11 @@ export class WarmPool {
 
   /** Also finds out those that answer no more. */
   private async renew(pooled: Pooled): Promise<void> {
-    if (Date.now() - pooled.renewedAt < RENEW_MS) return;
+    if (performance.now() - pooled.renewedAt < RENEW_MS) return;
     try {
       const claimed = pooled.sandbox.agent.claim(UNCLAIMED, SELF_DESTRUCT_MS);
       if (!(await settledWithin(PING_MS, claimed))) throw new Error('its agent does not answer');
-      pooled.renewedAt = Date.now();
+      pooled.renewedAt = performance.now();
     } catch (error) {
       if (!this.idle.has(pooled)) return;
       this.logger.warn({ message: 'a pooled sandbox is removed', containerId: pooled.sandbox.id, error });

@@ -57,6 +57,8 @@ function sessionsOptions(config: Config): SessionsOptions {
   return {
     maxSessions: config.maxSessions,
     maxConcurrentCreates: config.maxConcurrentCreates,
+    maxQueuedCreates: config.maxQueuedCreates,
+    maxCreateWaitMs: config.maxCreateWaitMs,
     maxMemoryMB: config.maxMemoryMB,
     maxCpus: config.maxCpus,
     maxPids: config.maxPids,

@@ -149,6 +149,21 @@ export class Config {
   @Min(1)
   maxConcurrentCreates = 4;
 
+  @Env('MAX_QUEUED_CREATES', 'Creates of sessions that may wait beyond these two; more are refused.', number)
+  @IsInt()
+  @Min(0)
+  maxQueuedCreates = 1000;
+
+  @Env(
+    'MAX_CREATE_WAIT_MS',
+    'The longest that one of them waits, and the most that its `maxWaitMs` may ask for.',
+    number,
+  )
+  @IsInt()
+  @Min(0)
+  @Max(MAX_TIMER_MS)
+  maxCreateWaitMs = 120_000;
+
   @Env(
     'POOL_SIZE',
     'Sandboxes ready ahead for each language and set of limits that was asked for lately; 0 makes none.',

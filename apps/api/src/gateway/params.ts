@@ -130,6 +130,12 @@ export class CreateSessionParams {
   @IsString()
   @MaxLength(MAX_NAME_LENGTH)
   name?: string;
+
+  /** How long to wait where there are too many sessions, or too many being made. */
+  @IsOptional()
+  @IsInt()
+  @Min(0)
+  maxWaitMs?: number;
 }
 
 export class ExecuteParams extends SessionIdParams {

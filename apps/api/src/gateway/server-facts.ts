@@ -28,6 +28,7 @@ export class ServerFacts {
       },
       limits: {
         maxSessions: config.maxSessions,
+        maxCreateWaitMs: config.maxCreateWaitMs,
         maxMemoryMB: config.maxMemoryMB,
         maxCpus: config.maxCpus,
         maxPids: config.maxPids,

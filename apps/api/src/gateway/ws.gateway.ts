@@ -3,6 +3,7 @@ import { CommandsService, type ExecuteOptions } from '#libs/commands';
 import { SessionsService, type SessionView, sessionView } from '#libs/sessions';
 
 import { LanguagesService } from '../languages/languages.service.js';
+import { applicantOf } from './applicant.js';
 import { unlessDisconnected } from './detached.js';
 import { outputNotifier } from './output.js';
 import {
@@ -37,9 +38,13 @@ export class WsGateway {
   }
 
   @RpcMethod('session.create', { summary: 'Starts a locked-down container for one language.' })
-  async create(@RpcParams() params: CreateSessionParams, @RpcContext() { signal }: RpcCall): Promise<SessionView> {
+  async create(
+    @RpcParams() { maxWaitMs, ...request }: CreateSessionParams,
+    @RpcContext() call: RpcCall,
+  ): Promise<SessionView> {
     // On the wire a new session is Active: it is ready for its first command.
-    return { ...sessionView(await this.sessions.create(params, { signal })), state: 'Active' };
+    const session = await this.sessions.create(request, { ...applicantOf(call), maxWaitMs });
+    return { ...sessionView(session), state: 'Active' };
   }
 
   @RpcMethod('session.execute', { summary: 'Runs one command in a session.' })

@@ -13,7 +13,7 @@ export const why = 'a quota that is looked at before and counted after lets ever
 export const session = null;
 
 export async function run(ctx) {
-  const server = await ctx.ownServer({ MAX_SESSIONS: String(QUOTA) });
+  const server = await ctx.ownServer({ MAX_SESSIONS: String(QUOTA), MAX_QUEUED_CREATES: '0' });
   const clients = await Promise.all([1, 2, 3].map(() => ctx.connect(server)));
   const watch = watchContainers(server.serverId);
   const storm = (times) =>
