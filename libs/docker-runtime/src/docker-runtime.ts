@@ -15,7 +15,7 @@ import {
 
 import { AgentVolume } from './agent-volume.js';
 import { containerConfig, LABEL_PREFIX, LABEL_SERVER } from './container-config.js';
-import { WorkspaceDisks } from './workspace-disks.js';
+import { type WorkspaceDisk, WorkspaceDisks } from './workspace-disks.js';
 import { DockerSandbox } from './docker-sandbox.js';
 import { Engine, statusOf } from './engine.js';
 import { EngineWatch } from './engine-watch.js';
@@ -65,16 +65,22 @@ export class DockerRuntime extends SandboxRuntime implements OnModuleInit {
   }
 
   private async make(spec: SandboxSpec): Promise<Sandbox> {
-    const [agentVolume, image] = await Promise.all([this.agentVolume.name(), this.requireImage(spec.image)]);
-    const disk = await this.disks.make(spec.limits.diskBytes);
+    const [disk, image, agentVolume] = await this.gather(spec);
     let sandbox: DockerSandbox | undefined;
     try {
       const labelled = { ...spec, labels: { ...spec.labels, [DISK_LABEL]: disk.mount.kind } };
       const parts = { agentVolume, workspace: disk.mount };
       const id = await this.createContainer(spec.image, containerConfig(labelled, this.options, parts));
       sandbox = this.track(id, labelled.labels, image.env);
-      await sandbox.connect({ resync: false, start: () => this.engine.start(id) });
-      await disk.mounted();
+      let mounted: Promise<void> | undefined;
+      const start = async (): Promise<void> => {
+        await this.engine.start(id);
+        // Beside the agent's greeting.
+        mounted = disk.mounted();
+        mounted.catch(() => undefined);
+      };
+      await sandbox.connect({ resync: false, start });
+      await mounted;
       return sandbox;
     } catch (error) {
       const isBroken = isAboutAgent(error) || isForeign(error) || sandbox?.diedByItself === true;
@@ -83,6 +89,22 @@ export class DockerRuntime extends SandboxRuntime implements OnModuleInit {
       await sandbox?.destroy().catch(log);
       await disk.discard().catch(log);
       throw isBroken ? new AgentBrokenError(error) : error;
+    }
+  }
+
+  /** What a container is made of; that of it which takes time is made side by side. */
+  private async gather(spec: SandboxSpec): Promise<[WorkspaceDisk, { env: Record<string, string> }, string]> {
+    const making = this.disks.make(spec.limits.diskBytes);
+    making.catch(() => undefined);
+    try {
+      const [image, agentVolume] = await Promise.all([this.requireImage(spec.image), this.agentVolume.name()]);
+      return [await making, image, agentVolume];
+    } catch (error) {
+      await making.then(
+        (disk) => disk.discard(),
+        () => undefined,
+      );
+      throw error;
     }
   }
 

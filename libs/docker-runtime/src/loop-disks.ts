@@ -63,9 +63,17 @@ export class LoopDisks {
       await tool('cp', ['--sparse=always', '--reflink=auto', template, file]);
       if (this.reserves) await this.reserve(file, bytes);
       const device = (await tool('losetup', ['--find', '--show', '--direct-io=off', file])).trim();
-      const release = async (): Promise<void> => {
-        await tool('losetup', ['--detach', device]);
-        await rm(file, { force: true });
+      const free = async (): Promise<void> => {
+        await Promise.all([tool('losetup', ['--detach', device]), rm(file, { force: true })]);
+      };
+      let freeing: Promise<void> | undefined;
+      // Done once: when the container has ended, the device may be another's.
+      const release = (): Promise<void> => {
+        freeing ??= free().catch((error: unknown) => {
+          freeing = undefined;
+          throw error;
+        });
+        return freeing;
       };
       return { mount: { kind: 'loop-ext4', device }, mounted: release, discard: release };
     } catch (error) {
