@@ -30,6 +30,8 @@ export class BenchClient {
     socket.on('message', (data) => {
       const { id, result, error } = JSON.parse(data.toString());
       const waiting = this.#pending.get(id);
+      // A notification: nobody asked.
+      if (!waiting) return;
       this.#pending.delete(id);
       if (error) waiting.reject(new Error(error.message));
       else waiting.resolve(result);

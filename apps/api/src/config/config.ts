@@ -162,7 +162,7 @@ export class Config {
   @IsInt()
   @Min(0)
   @Max(MAX_TIMER_MS)
-  maxCreateWaitMs = 120_000;
+  maxCreateWaitMs = 300_000;
 
   @Env(
     'POOL_SIZE',
