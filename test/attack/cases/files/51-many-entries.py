@@ -11,12 +11,12 @@ os.chdir("many")
 made = 0
 try:
     for file in range(WITHIN_FILES):
+        if made == WANTED:
+            break
         first = f"{file:02}-{0:06}"
         open(first, "w").close()
         made += 1
-        for name in range(1, NAMES_A_FILE):
-            if made == WANTED:
-                break
+        for name in range(1, min(NAMES_A_FILE, WANTED - made + 1)):
             os.link(first, f"{file:02}-{name:06}")
             made += 1
 except OSError:

@@ -39,8 +39,8 @@ async function hooksOfPip(ctx) {
   const backend = await readFile(join(import.meta.dirname, '87-backend.py'), 'utf8');
   await ctx.session.write('evil/backend.py', backend);
   await ctx.session.write('evil/pyproject.toml', PROJECT);
-  const reply = await pip(ctx, ['--target', 'lib', './evil']);
-  ctx.expectDone(reply, 'pip install');
+  const reply = await install(ctx.session, { packages: ['./evil'] });
+  ctx.expectDone(reply, 'the installation');
   ctx.expect(reply.result.leftoversKilled >= 3, `only ${reply.result.leftoversKilled} daemons of the hook were ended`);
   const outcomes = JSON.parse((await ctx.session.read('outcomes')).result.content);
   ctx.expectDenied(outcomes);
@@ -52,31 +52,25 @@ async function hooksOfNpm(ctx) {
   await session.write('evil/package.json', JSON.stringify(NPM));
   const args = ['install', '--offline', '--no-audit', '--no-fund'];
   const env = { npm_config_cache: '/tmp/npm', HOME: '/tmp' };
-  const reply = await session.run('npm', args, { workingDirectory: '/workspace/evil', env, timeoutMs: 20_000 });
+  const reply = await session.run('npm', args, { workingDirectory: '/workspace/evil', env, timeoutMs: 60_000 });
   ctx.expectDone(reply, 'npm install');
   ctx.expect((await session.read('evil/ran')).success, 'the hook of npm did not run');
   await ctx.expectNoProcess(session);
 }
 
 async function names(ctx) {
-  const replies = await Promise.all(NAMES.map((packages) => pip(ctx, packages)));
-  for (const [index, { result }] of replies.entries()) {
-    const name = NAMES[index].join(' ');
-    ctx.expect(result.endReason === 'exited' && result.exitCode !== 0, `${name} was installed: ${result.stdout}`);
-    ctx.expect(!/root:|daemon:/.test(result.stdout + result.stderr), `${name} told what stands in a file`);
-  }
-  for (const packages of NAMES) {
-    const command = { type: 'install_packages', packages };
-    const { result } = await outcomeOf(ctx.session.command(command));
-    ctx.expect(result?.success !== true, `install_packages has installed ${packages.join(' ')}`);
+  const tries = [...NAMES.map((packages) => ({ packages })), { requirementsFile: '/etc/shadow' }];
+  for (const { result, reason } of await Promise.all(tries.map((one) => outcomeOf(install(ctx.session, one))))) {
+    ctx.expect(
+      reason === 'invalid_params' || result?.success === false,
+      `answered ${reason ?? JSON.stringify(result)}`,
+    );
+    ctx.expect(!/root:|daemon:/.test(JSON.stringify(result ?? '')), 'a name told what stands in a file');
   }
   const { errorCode } = await ctx.session.command({ type: 'stat_file', path: 'pwned' });
   ctx.expect(errorCode === 'not_found', 'a name of a package was run by a shell');
 }
 
-/** No name may be found, so nothing is waited for. */
-function pip(ctx, packages) {
-  const options = ['--no-input', '--retries', '0', '--timeout', '1'];
-  const env = { HOME: '/tmp' };
-  return ctx.session.run('python3', ['-m', 'pip', 'install', ...options, ...packages], { env, timeoutMs: 20_000 });
+function install(session, what) {
+  return session.command({ type: 'install_packages', ...what });
 }
