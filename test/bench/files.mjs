@@ -34,6 +34,7 @@ const server = spawn(process.execPath, ['dist/apps/api/src/main.js'], {
     SERVER_ID: `cbbench-${randomBytes(4).toString('hex')}`,
     STATE_DIRECTORY: join(directory, 'state'),
     LOG_LEVEL: 'warn',
+    POOL_SIZE: '0',
   },
   stdio: ['ignore', 'inherit', 'inherit'],
 });
