@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { connect as connectTcp } from 'node:net';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import { RpcCall, RpcContext, RpcGateway, RpcMethod } from './index.js';
@@ -93,6 +94,20 @@ describe('shutdown', () => {
     });
     await app.close();
     expect(await client.closed).toMatchObject({ code: 1001 });
+  });
+
+  it('should not keep a socket that asks for an upgrade when the servers are closing already', async () => {
+    const { app, url } = await start({ providers: [WorkGateway] });
+    const socket = connectTcp(Number(new URL(url).port), '127.0.0.1');
+    await once(socket, 'connect');
+    const gone = once(socket, 'close');
+    const closing = app.close();
+    await vi.waitUntil(() => !app.getHttpServer().listening);
+    socket.write(
+      `GET ${new URL(url).pathname} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n`,
+    );
+    await gone;
+    await closing;
   });
 
   it('should be quiet the second time', async () => {

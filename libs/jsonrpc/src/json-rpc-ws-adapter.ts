@@ -36,6 +36,7 @@ export class JsonRpcWsAdapter extends WsAdapter {
   private readonly heartbeat: Heartbeat;
   private readonly peers = new Map<RpcSocket, Peer>();
   private drained: Promise<void> | undefined;
+  private isDisposed = false;
 
   /** Throws when a limit or a `@RpcMethod()` of the application cannot be: see {@link scanMethods}. */
   constructor(app: INestApplicationContext, options: JsonRpcWsOptions = {}) {
@@ -100,10 +101,19 @@ export class JsonRpcWsAdapter extends WsAdapter {
     await super.close(server);
   }
 
+  /** Nest's own listener for upgrades goes here: a socket that asks for one later would be kept by nobody, for ever. */
+  override async dispose(): Promise<void> {
+    this.isDisposed = true;
+    await super.dispose();
+  }
+
   protected override ensureHttpServerExists(port: number, httpServer?: HttpServer): HttpServer | undefined {
     const added = super.ensureHttpServerExists(port, httpServer);
     // An upgrade that is refused before ws sees it leaves its socket without a listener: a reset would end the process.
-    added?.prependListener('upgrade', (_request, socket: Duplex) => socket.on('error', () => socket.destroy()));
+    added?.prependListener('upgrade', (_request, socket: Duplex) => {
+      socket.on('error', () => socket.destroy());
+      if (this.isDisposed) socket.destroy();
+    });
     return added;
   }
 
