@@ -46,6 +46,23 @@ describe('a context of JavaScript', () => {
     expect(text(await node.run('const fs = require("fs"); fs.existsSync("own.mjs")'))).toEqual(['true']);
   });
 
+  it('has put out all that a cell printed before it answers, and before it exits', async () => {
+    const [node, other] = [await context(), await context()];
+
+    const [long, lines, next] = await Promise.all([
+      node.run('console.log("x".repeat(3_000_000))'),
+      node.run('for (let n = 0; n < 20_000; n++) console.error("a line that is written by itself")'),
+      node.run('console.log("next")'),
+    ]);
+    expect(long).toMatchObject({ stdoutBytes: 3_000_001, stderrBytes: 0, truncated: true });
+    expect(lines).toMatchObject({ stdoutBytes: 0, stderrBytes: 660_000 });
+    expect(next).toMatchObject({ stdout: 'next\n', stderr: '' });
+    expect(await other.run('console.log("y".repeat(500_000)); process.exit(3)')).toMatchObject({
+      stdoutBytes: 500_001,
+      contextEnded: true,
+    });
+  });
+
   it('tells output, results and exceptions apart', async () => {
     const node = await context();
     const forged = '{"done":1,"count":99,"error":null}\\n';

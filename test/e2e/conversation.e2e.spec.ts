@@ -13,6 +13,7 @@ const ARGS = ['plain', 'two words', '', '$HOME;"quoted"', UNICODE];
 
 const NAMES: Record<string, string[]> = {
   python: ['py', 'python3'],
+  'python-data': [],
   nodejs: ['javascript', 'js', 'node', 'typescript', 'ts'],
   go: ['golang'],
   dotnet: ['csharp', 'cs', 'c#'],
@@ -278,6 +279,7 @@ describe('languages', () => {
 
   const hello: Record<string, string> = {
     python: "print('hello')",
+    'python-data': "print('hello')",
     nodejs: "console.log('hello')",
     go: go('\tfmt.Println("hello")', 'fmt'),
     dotnet: cs('        Console.WriteLine("hello");\n        return 0;'),

@@ -87,7 +87,12 @@ describe('a server that makes sandboxes ahead', () => {
 
     expect(pooled).not.toContain(session.containerId);
     expect(await session.sh('echo well')).toBe('well\n');
-    await eventually(idsOf, (ids) => pooled.every((id) => !ids.includes(id)), 'those that stood still are removed');
+    await eventually(
+      idsOf,
+      (ids) => pooled.every((id) => !ids.includes(id)),
+      'those that stood still are removed',
+      90_000,
+    );
     await session.close();
   });
 

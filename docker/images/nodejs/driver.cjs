@@ -33,6 +33,9 @@ const REPRS = {
 };
 const { stringify } = JSON;
 
+// Node puts off what does not fit into a pipe; then a cell's reply would overtake its output, and an exit lose it.
+for (const stream of [process.stdout, process.stderr]) stream._handle?.setBlocking?.(true);
+
 /** The cell that runs: its id, what its results may still take, and how it is interrupted. */
 let cell;
 let count = 0;
