@@ -4,25 +4,11 @@ import { DomainError } from './domain-error.js';
 import { completeConfig, requireLanguage, requireWithin, sandboxLimits } from './limits.js';
 import type { SessionsOptions } from './options.js';
 import { type CreateSessionRequest, SESSION_DEFAULTS } from './session-config.js';
+import { SESSION_OPTIONS } from './testing/session-options.js';
 
 const OPTIONS = {
-  maxSessions: 10,
-  maxConcurrentCreates: 2,
-  maxQueuedCreates: 20,
-  maxCreateWaitMs: 60_000,
-  maxMemoryMB: 4096,
-  maxCpus: 4,
-  maxPids: 1000,
-  maxOpenFiles: 5000,
-  maxDiskMB: 8192,
-  maxTmpMB: 512,
-  maxLifetimeMinutes: 600,
+  ...SESSION_OPTIONS,
   allowedImages: ['ours:1', 'registry.example/theirs@sha256:00'],
-  cleanUpCron: '* * * * * *',
-  keptEvents: 100,
-  maxSubscriptions: 5,
-  imageTag: 'latest',
-  pool: { size: 0, maxContainers: 0, memoryBytes: 0, keepMs: 0, freeMemoryBytes: 0, languages: [] },
 } satisfies SessionsOptions;
 
 const complete = (request: Partial<CreateSessionRequest> = {}, options: Partial<SessionsOptions> = {}) =>

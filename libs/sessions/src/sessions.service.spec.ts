@@ -12,30 +12,13 @@ import { readClaim } from './session-claim.js';
 import { InMemorySessionStore } from './session-store.js';
 import { SessionsService } from './sessions.service.js';
 import { StatusFeed } from './status-feed.js';
+import { SESSION_OPTIONS } from './testing/session-options.js';
 
 Logger.overrideLogger(false);
 
 const MINUTE_MS = 60_000;
 const NOW = new Date('2026-01-02T03:00:00Z');
-const OPTIONS = {
-  maxSessions: 10,
-  maxConcurrentCreates: 2,
-  maxQueuedCreates: 20,
-  maxCreateWaitMs: 60_000,
-  maxMemoryMB: 4096,
-  maxCpus: 4,
-  maxPids: 1000,
-  maxOpenFiles: 5000,
-  maxDiskMB: 8192,
-  maxTmpMB: 512,
-  maxLifetimeMinutes: 600,
-  allowedImages: ['ours:1'],
-  cleanUpCron: '* * * * * *',
-  keptEvents: 100,
-  maxSubscriptions: 5,
-  imageTag: 'latest',
-  pool: { size: 0, maxContainers: 0, memoryBytes: 0, keepMs: 0, freeMemoryBytes: 0, languages: [] },
-} satisfies SessionsOptions;
+const OPTIONS = { ...SESSION_OPTIONS, allowedImages: ['ours:1'] } satisfies SessionsOptions;
 
 interface Server {
   readonly runtime: FakeRuntime;

@@ -9,6 +9,7 @@ import type { PoolOptions, SessionsOptions } from './options.js';
 import { InMemorySessionStore } from './session-store.js';
 import { SessionsService } from './sessions.service.js';
 import { StatusFeed } from './status-feed.js';
+import { SESSION_OPTIONS } from './testing/session-options.js';
 
 Logger.overrideLogger(false);
 
@@ -21,25 +22,7 @@ const POOL: PoolOptions = {
   freeMemoryBytes: 0,
   languages: [],
 };
-const OPTIONS = {
-  maxSessions: 10,
-  maxConcurrentCreates: 2,
-  maxQueuedCreates: 20,
-  maxCreateWaitMs: 60_000,
-  maxMemoryMB: 4096,
-  maxCpus: 4,
-  maxPids: 1000,
-  maxOpenFiles: 5000,
-  maxDiskMB: 8192,
-  maxTmpMB: 512,
-  maxLifetimeMinutes: 600,
-  allowedImages: [],
-  cleanUpCron: '* * * * * *',
-  keptEvents: 100,
-  maxSubscriptions: 5,
-  imageTag: 'latest',
-  pool: POOL,
-} satisfies SessionsOptions;
+const OPTIONS = { ...SESSION_OPTIONS, pool: POOL } satisfies SessionsOptions;
 
 let engine: FakeEngine;
 let runtime: FakeRuntime;

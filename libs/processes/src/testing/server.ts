@@ -4,26 +4,9 @@ import type { FakeAgent } from '../../../runtime/src/testing/fake-agent.js';
 import { FakeEngine, FakeRuntime } from '../../../runtime/src/testing/fake-runtime.js';
 import { InMemorySessionStore } from '../../../sessions/src/session-store.js';
 import { ProcessesService } from '../processes.service.js';
+import { SESSION_OPTIONS } from '../../../sessions/src/testing/session-options.js';
 
-const OPTIONS: SessionsOptions = {
-  maxSessions: 10,
-  maxConcurrentCreates: 2,
-  maxQueuedCreates: 20,
-  maxCreateWaitMs: 60_000,
-  maxMemoryMB: 4096,
-  maxCpus: 4,
-  maxPids: 1000,
-  maxOpenFiles: 5000,
-  maxDiskMB: 8192,
-  maxTmpMB: 512,
-  maxLifetimeMinutes: 600,
-  allowedImages: [],
-  cleanUpCron: '* * * * * *',
-  keptEvents: 1000,
-  maxSubscriptions: 5,
-  imageTag: 'latest',
-  pool: { size: 0, maxContainers: 0, memoryBytes: 0, keepMs: 0, freeMemoryBytes: 0, languages: [] },
-};
+const OPTIONS: SessionsOptions = { ...SESSION_OPTIONS, keptEvents: 1000 };
 
 /** Sessions and processes as a server has them, over an engine in memory. */
 export class FakeServer {
