@@ -10,48 +10,25 @@ import { CLI } from '../support/built-server.js';
 import { EngineProxy } from '../support/engine-proxy.js';
 import { eventually } from '../support/eventually.js';
 import { containersOf, volumesOf } from '../support/leftovers.js';
-import { Life } from '../support/server-process.js';
+import { Lives } from '../support/lives.js';
 
 const SUMMARY = /the host: \d+ ok, \d+ warn, \d+ fail, \d+ unknown/;
 const STILL_ALIVE_MS = 90_000;
 
 let directory: string;
 const serverId = newServerId();
-const lives: Life[] = [];
+const lives = new Lives(() => ({ SERVER_ID: serverId, STATE_DIRECTORY: directory }));
 
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'codebeaker-e2e-'));
 });
-afterEach(async () => {
-  for (const life of lives.splice(0)) {
-    if (!life.isOver) life.signal('SIGKILL');
-    await life.exit;
-  }
-});
+afterEach(() => lives.end());
 afterAll(() => rm(directory, { recursive: true, force: true }));
 
-async function begin(env: Record<string, string>, program?: string[]): Promise<Life> {
-  const life = await Life.begin({ SERVER_ID: serverId, STATE_DIRECTORY: directory, ...env }, program);
-  lives.push(life);
-  return life;
-}
-
 async function doctor(args: string[], env: Record<string, string> = {}) {
-  const life = await begin(env, [CLI, 'doctor', ...args]);
+  const life = await lives.begin(env, [CLI, 'doctor', ...args]);
   const { code } = await life.exit;
   return { code, stdout: life.stdout, stderr: life.stderr };
-}
-
-/** A server, as soon as it listens or has ended. */
-async function start(env: Record<string, string>): Promise<Life> {
-  const life = await begin({ PORT: '0', LOG_LEVEL: 'info', ...env });
-  await eventually(
-    () => life.isOver || life.stdout.includes('listening on'),
-    (settled) => settled,
-    'the server listens or ends',
-    STILL_ALIVE_MS,
-  );
-  return life;
 }
 
 describe('the doctor', () => {
@@ -137,7 +114,7 @@ describe('the doctor', () => {
   });
 
   it('leaves nothing behind when it is stopped in the middle', async () => {
-    const life = await begin({}, [CLI, 'doctor']);
+    const life = await lives.begin({}, [CLI, 'doctor']);
     await eventually(
       () => containersOf(serverId),
       (found) => found.length > 0,
@@ -173,7 +150,7 @@ describe('the doctor', () => {
 
   describe('in the server', () => {
     it('says the short of it at the start, a line for each thing that is not well', async () => {
-      const life = await start({});
+      const life = await lives.start({});
       await eventually(
         () => life.stdout,
         (stdout) => SUMMARY.test(stdout),
@@ -188,7 +165,7 @@ describe('the doctor', () => {
     });
 
     it('keeps it from several tenants exactly where a way out is known', async () => {
-      const life = await start({ MULTI_TENANT: 'true' });
+      const life = await lives.start({ MULTI_TENANT: 'true' });
 
       if (report.escapes.length === 0) {
         expect(life.stdout).toMatch(SUMMARY);
@@ -202,7 +179,7 @@ describe('the doctor', () => {
     });
 
     it('starts it wherever that is allowed', async () => {
-      const life = await start({ MULTI_TENANT: 'true', ALLOW_KNOWN_ESCAPES: 'true' });
+      const life = await lives.start({ MULTI_TENANT: 'true', ALLOW_KNOWN_ESCAPES: 'true' });
 
       expect(life.stdout).toMatch(SUMMARY);
       expect(life.isOver).toBe(false);
@@ -215,7 +192,11 @@ describe('a server whose engine is away when it starts', () => {
   afterAll(() => proxy.cut());
 
   it('is told of its host when the engine is there', async () => {
-    const life = await start({ DOCKER_HOST: proxy.dockerHost, MULTI_TENANT: 'true', ALLOW_KNOWN_ESCAPES: 'true' });
+    const life = await lives.start({
+      DOCKER_HOST: proxy.dockerHost,
+      MULTI_TENANT: 'true',
+      ALLOW_KNOWN_ESCAPES: 'true',
+    });
     expect(life.stdout).toContain('the host is looked at when the engine answers');
     expect(life.stdout).not.toMatch(SUMMARY);
 

@@ -8,51 +8,31 @@ import type { Report } from '#libs/doctor';
 import { newServerId } from '../support/api.js';
 import { CLI } from '../support/built-server.js';
 import { eventually } from '../support/eventually.js';
+import { Lives } from '../support/lives.js';
 import { SecondEngine } from '../support/second-engine.mjs';
-import { Life } from '../support/server-process.js';
+import type { Life } from '../support/server-process.js';
 
 const ESCAPE = 'CVE-2024-21626';
 const TENANTS = { MULTI_TENANT: 'true' };
-const SETTLED_MS = 90_000;
 
 describe('an engine whose runc has a known way out', () => {
   const engine = new SecondEngine({ runcVersion: '1.1.11' });
-  const lives: Life[] = [];
   let directory: string;
+  const lives = new Lives(() => ({
+    SERVER_ID: newServerId(),
+    STATE_DIRECTORY: directory,
+    DOCKER_HOST: engine.dockerHost,
+  }));
 
   beforeAll(async () => {
     directory = await mkdtemp(join(tmpdir(), 'codebeaker-e2e-'));
     await engine.make([]);
   });
-  afterEach(async () => {
-    for (const life of lives.splice(0)) {
-      if (!life.isOver) life.signal('SIGKILL');
-      await life.exit;
-    }
-  });
+  afterEach(() => lives.end());
   afterAll(async () => {
     await engine.remove();
     await rm(directory, { recursive: true, force: true });
   });
-
-  /** A server, as soon as it listens or has ended. */
-  async function start(env: Record<string, string>): Promise<Life> {
-    const life = await begin({ PORT: '0', LOG_LEVEL: 'info', ...env });
-    await eventually(
-      () => life.isOver || life.stdout.includes('listening on'),
-      (settled) => settled,
-      'the server listens or ends',
-      SETTLED_MS,
-    );
-    return life;
-  }
-
-  async function begin(env: Record<string, string>, program?: string[]): Promise<Life> {
-    const settings = { SERVER_ID: newServerId(), STATE_DIRECTORY: directory, DOCKER_HOST: engine.dockerHost };
-    const life = await Life.begin({ ...settings, ...env }, program);
-    lives.push(life);
-    return life;
-  }
 
   async function expectRefused(life: Life): Promise<void> {
     expect(await life.exit).toEqual({ code: 1, signal: null });
@@ -65,7 +45,7 @@ describe('an engine whose runc has a known way out', () => {
     ['that is to serve several tenants', TENANTS],
     ['that listens to others', { HOST: '0.0.0.0' }],
   ])('is no host for a server %s', async (_what, env) => {
-    const life = await start(env);
+    const life = await lives.start(env);
 
     await expectRefused(life);
     expect(life.stdout).not.toContain('listening on');
@@ -75,7 +55,7 @@ describe('an engine whose runc has a known way out', () => {
     ['of one tenant', {}],
     ['that is told to serve all the same', { ...TENANTS, ALLOW_KNOWN_ESCAPES: 'true' }],
   ])('is one for a server %s, which says what is wrong', async (_what, env) => {
-    const life = await start(env);
+    const life = await lives.start(env);
 
     await eventually(
       () => life.stdout,
@@ -86,7 +66,7 @@ describe('an engine whose runc has a known way out', () => {
   });
 
   it('fails with the doctor, by its name', async () => {
-    const life = await begin({}, [CLI, 'doctor', '--json']);
+    const life = await lives.begin({}, [CLI, 'doctor', '--json']);
 
     expect((await life.exit).code).toBe(1);
     const { escapes, findings } = JSON.parse(life.stdout) as Report;
@@ -96,7 +76,7 @@ describe('an engine whose runc has a known way out', () => {
 
   it('ends a server for several tenants that has started while it was away', async () => {
     await engine.stop();
-    const life = await start(TENANTS);
+    const life = await lives.start(TENANTS);
     expect(life.isOver).toBe(false);
 
     await engine.start();
