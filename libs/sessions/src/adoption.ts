@@ -7,8 +7,6 @@ import { type ReadClaim, readClaim } from './session-claim.js';
 
 /** On a busy host an agent may answer late: only after so many tries a sandbox is nobody's. */
 const MAX_TRIES = 3;
-/** A container younger than this may be one that is just being made. */
-const ORPHAN_AGE_MS = 60_000;
 
 /** Whose sandboxes those are that this server did not make. */
 export interface Registry {
@@ -33,6 +31,7 @@ export class Adoption {
   constructor(
     private readonly runtime: SandboxRuntime,
     private readonly gate: Gate,
+    private readonly orphanAgeMs: number,
     private readonly registry: Registry,
   ) {}
 
@@ -71,7 +70,7 @@ export class Adoption {
     const records = await this.runtime.list();
     const known = this.registry.known();
     for (const { id, createdAt } of records) {
-      if (known.has(id) || now.getTime() - createdAt.getTime() < ORPHAN_AGE_MS) continue;
+      if (known.has(id) || now.getTime() - createdAt.getTime() < this.orphanAgeMs) continue;
       this.logger.warn({ message: 'a container of no session is removed', containerId: id });
       await this.runtime.remove(id);
     }

@@ -20,6 +20,8 @@ export class SessionsOptions {
   allowedImages: readonly string[];
   /** Cron expression with seconds: when idle and overdue sessions and orphaned containers are looked for. */
   cleanUpCron: string;
+  /** A container of no session is removed once it is so old: the engine's clock may be another. */
+  orphanAgeMs: number;
   /** Latest status events that a subscriber can still come back to. */
   keptEvents: number;
   /** Subscriptions to status events at once. */

@@ -67,7 +67,7 @@ export class SessionsService implements OnApplicationBootstrap, OnApplicationShu
       mayFill: () => this.adoption.isDone && this.admission.isEngineFree,
     });
     this.maker = new SessionMaker(runtime, this.pool, this.admission);
-    this.adoption = new Adoption(runtime, new Gate(options.maxConcurrentCreates), {
+    this.adoption = new Adoption(runtime, new Gate(options.maxConcurrentCreates), options.orphanAgeMs, {
       known: () => this.knownSandboxes(),
       takeUp: (claim, sandbox, processes) => this.takeUp(claim, sandbox, processes),
     });

@@ -10,6 +10,7 @@ import { SessionsOptions } from '#libs/sessions';
 import { Config } from './config.js';
 
 const BYTES_PER_MB = 1_048_576;
+const MS_PER_SECOND = 1_000;
 const MS_PER_MINUTE = 60_000;
 
 /** Hands every module the part of the configuration that it asks for. */
@@ -68,6 +69,7 @@ function sessionsOptions(config: Config): SessionsOptions {
     maxLifetimeMinutes: config.maxLifetimeMinutes,
     allowedImages: config.allowedImages,
     cleanUpCron: config.cleanUpCron,
+    orphanAgeMs: config.orphanAgeSeconds * MS_PER_SECOND,
     keptEvents: config.keptEvents,
     maxSubscriptions: config.maxSubscriptions,
     imageTag: config.imageTag,

@@ -245,6 +245,11 @@ export class Config {
   @Validate(CronRule)
   cleanUpCron = '*/10 * * * * *';
 
+  @Env('ORPHAN_AGE_SECONDS', 'A container of no session is removed once it is so old, and clocks may differ.', number)
+  @IsInt()
+  @Min(1)
+  orphanAgeSeconds = 60;
+
   @Env('MAX_TIMEOUT_MS', 'The longest `timeoutMs` of a command.', number)
   @IsInt()
   @Min(1)

@@ -15,6 +15,7 @@ export const SESSION_OPTIONS = {
   maxLifetimeMinutes: 600,
   allowedImages: [],
   cleanUpCron: '* * * * * *',
+  orphanAgeMs: 60_000,
   keptEvents: 100,
   maxSubscriptions: 5,
   imageTag: 'latest',
