@@ -10,8 +10,11 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['apps/**/*.spec.ts', 'libs/**/*.spec.ts', 'test/*.spec.ts'],
+          setupFiles: ['test/support/unit-setup.ts'],
           // Generous: a machine that is busy with something else is no fault of the code.
           testTimeout: 60_000,
+          // Most of the time goes into loading Nest anew for each file.
+          isolate: false,
         },
       },
       {
@@ -22,7 +25,9 @@ export default defineConfig({
           globalSetup: ['test/support/global-setup.ts'],
           testTimeout: 120_000,
           hookTimeout: 120_000,
-          maxWorkers: 2,
+          // Most of the time goes into waiting for the engine.
+          maxWorkers: 3,
+          isolate: false,
         },
       },
     ],

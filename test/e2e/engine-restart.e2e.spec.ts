@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { endOf, settled, within } from '../support/answers.js';
+import { AT_ONCE_MS, endOf, settled, within } from '../support/answers.js';
 import { newServerId, TestApi } from '../support/api.js';
 import { eventually } from '../support/eventually.js';
 import { imageOf } from '../support/images.js';
@@ -106,6 +106,60 @@ describe('an engine with live-restore', () => {
       }
       await works(session);
       await session.close();
+    });
+  });
+});
+
+describe('an engine without live-restore', () => {
+  const engine = new SecondEngine();
+  beforeAll(() => engine.make(IMAGES), 240_000);
+  afterAll(() => engine.remove(), 120_000);
+
+  describe('that is restarted', () => {
+    const server = useServer({ DOCKER_HOST: engine.dockerHost, CLEAN_UP_CRON: NEVER });
+
+    it('ends the sessions whose containers it has ended, answers all who wait, and makes new ones', async () => {
+      const [session, idle] = await Promise.all([server.session(), server.session()]);
+      await session.ok('write_file', { path: 'a', content: 'b' });
+      const running = session.stream('execute_shell', ENDLESS);
+      await written(server.client, running.id, 'up');
+      const outcome = within(settled(running.result), AT_ONCE_MS * 2);
+
+      await engine.stop();
+      const ran = await outcome;
+      if (ran.code === undefined) {
+        expect(ran).toMatchObject({ success: false, result: { endReason: 'container_lost', stdout: 'up\n' } });
+      } else expect([-32008, -32002]).toContain(ran.code);
+      const command = { type: 'execute_shell', commandName: 'true' };
+      const asked = await within(
+        settled(server.client.call('session.execute', { sessionId: idle.id, command })),
+        AT_ONCE_MS * 2,
+      );
+      expect([-32008, -32002]).toContain(asked.code);
+      expect(
+        await within(server.client.refusal('session.create', { language: 'python' }), AT_ONCE_MS * 2),
+      ).toMatchObject(UNAVAILABLE);
+
+      await engine.start();
+      for (const { id } of [session, idle]) {
+        const refusal = await endOf(server.client, id);
+        expect(refusal).toMatchObject({ code: -32002, data: { reason: 'session_ended', endReason: 'container_lost' } });
+        expect(await server.client.refusal('session.execute', { sessionId: id, command })).toMatchObject({
+          code: -32002,
+          data: { endReason: 'container_lost' },
+        });
+      }
+      const next = await eventually(
+        () => server.session().catch(() => undefined),
+        (made) => made !== undefined,
+        'new sessions can be made',
+      );
+      expect(await next!.sh('echo new')).toBe('new\n');
+      expect((await server.client.call('session.list', {})).count).toBe(1);
+      const containers = await engine.docker.listContainers({ all: true });
+      expect(containers.map(({ Id }) => Id)).toEqual([next!.containerId]);
+      await next!.close();
+      expect(await engine.docker.listContainers({ all: true })).toEqual([]);
     });
   });
 });

@@ -1,22 +1,18 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { AT_ONCE_MS, endOf, settled, within } from '../support/answers.js';
-import { imageOf } from '../support/images.js';
+import { AT_ONCE_MS, settled, within } from '../support/answers.js';
 import { ContainerEvents } from '../support/container-events.js';
 import { EngineProxy } from '../support/engine-proxy.js';
 import { eventually } from '../support/eventually.js';
 import { containersOf, docker } from '../support/leftovers.js';
-import { SecondEngine } from '../support/second-engine.mjs';
 import { useServer } from '../support/server-under-test.js';
 import { written } from '../support/streamed.js';
 import type { TestSession } from '../support/test-session.js';
 import { WatchedProcess } from '../support/watched-process.js';
 
 const EVERY_SECOND = '*/1 * * * * *';
-/** Only the engine's own word can tell of a container's end, for no clean-up looks. */
-const NEVER = '0 0 0 1 1 *';
 const ENGINE_TIMEOUT_MS = 8_000;
-/** A container of nobody may be one that is just being made, so for a minute it is left alone. */
+/** Several times what it takes. */
 const ORPHANS_GONE_MS = 150_000;
 const UNAVAILABLE = { code: -32008, data: { reason: 'engine_unavailable' } };
 const ENDLESS = { commandName: 'sh', args: ['-c', 'echo up; sleep 3600'] };
@@ -32,6 +28,7 @@ describe('an engine', () => {
       DOCKER_HOST: proxy.dockerHost,
       ENGINE_TIMEOUT_MS: String(ENGINE_TIMEOUT_MS),
       CLEAN_UP_CRON: EVERY_SECOND,
+      ORPHAN_AGE_SECONDS: '2',
     });
     // Before the server ends: whatever it lost sight of belongs to nobody, and is removed a while later.
     afterAll(() => noStrays().catch(() => undefined), 180_000);
@@ -200,15 +197,16 @@ describe('an engine', () => {
       const session = await server.session();
       proxy.freeze();
       try {
-        const refusals = await Promise.all([
+        const [create, list, ready, live, ran] = await Promise.all([
           within(server.client.refusal('session.create', { language: 'python' }), AT_ONCE_MS),
           within(server.client.refusal('language.list'), AT_ONCE_MS),
+          within(fetch(`${server.api.url}/health/ready`), AT_ONCE_MS),
+          within(fetch(`${server.api.url}/health/live`), AT_ONCE_MS),
+          within(settled(session.do('execute_shell', ENDLESS, { timeoutMs: 500 })), AT_ONCE_MS),
         ]);
-        for (const refusal of refusals) expect(refusal).toMatchObject(UNAVAILABLE);
-        const ready = await within(fetch(`${server.api.url}/health/ready`), AT_ONCE_MS);
+        for (const refusal of [create, list]) expect(refusal).toMatchObject(UNAVAILABLE);
         expect(ready.status).toBe(503);
-        expect((await within(fetch(`${server.api.url}/health/live`), AT_ONCE_MS)).status).toBe(200);
-        const ran = await within(settled(session.do('execute_shell', ENDLESS, { timeoutMs: 500 })), AT_ONCE_MS);
+        expect(live.status).toBe(200);
         expect(ran.success ?? false).toBe(false);
       } finally {
         await proxy.restore();
@@ -295,159 +293,5 @@ describe('an engine', () => {
       );
       expect(answer).toMatchObject({ success: true, result: { stdout: 'works\n' } });
     }
-  });
-});
-
-describe('an engine', () => {
-  const engine = new SecondEngine();
-  beforeAll(() => engine.make([imageOf('agent'), imageOf('python')]), 240_000);
-  afterAll(() => engine.remove(), 120_000);
-
-  describe('that is restarted', () => {
-    const server = useServer({ DOCKER_HOST: engine.dockerHost, CLEAN_UP_CRON: NEVER });
-
-    it('ends the sessions whose containers it has ended, answers all who wait, and makes new ones', async () => {
-      const [session, idle] = await Promise.all([server.session(), server.session()]);
-      await session.ok('write_file', { path: 'a', content: 'b' });
-      const running = session.stream('execute_shell', ENDLESS);
-      await written(server.client, running.id, 'up');
-      const outcome = within(settled(running.result), AT_ONCE_MS * 2);
-
-      await engine.stop();
-      const ran = await outcome;
-      if (ran.code === undefined) {
-        expect(ran).toMatchObject({ success: false, result: { endReason: 'container_lost', stdout: 'up\n' } });
-      } else expect([-32008, -32002]).toContain(ran.code);
-      const command = { type: 'execute_shell', commandName: 'true' };
-      const asked = await within(
-        settled(server.client.call('session.execute', { sessionId: idle.id, command })),
-        AT_ONCE_MS * 2,
-      );
-      expect([-32008, -32002]).toContain(asked.code);
-      expect(
-        await within(server.client.refusal('session.create', { language: 'python' }), AT_ONCE_MS * 2),
-      ).toMatchObject(UNAVAILABLE);
-
-      await engine.start();
-      for (const { id } of [session, idle]) {
-        const refusal = await endOf(server.client, id);
-        expect(refusal).toMatchObject({ code: -32002, data: { reason: 'session_ended', endReason: 'container_lost' } });
-        expect(await server.client.refusal('session.execute', { sessionId: id, command })).toMatchObject({
-          code: -32002,
-          data: { endReason: 'container_lost' },
-        });
-      }
-      const next = await eventually(
-        () => server.session().catch(() => undefined),
-        (made) => made !== undefined,
-        'new sessions can be made',
-      );
-      expect(await next!.sh('echo new')).toBe('new\n');
-      expect((await server.client.call('session.list', {})).count).toBe(1);
-      const containers = await engine.docker.listContainers({ all: true });
-      expect(containers.map(({ Id }) => Id)).toEqual([next!.containerId]);
-      await next!.close();
-      expect(await engine.docker.listContainers({ all: true })).toEqual([]);
-    });
-  });
-});
-
-describe('a container that is taken away from its session', () => {
-  const server = useServer({ CLEAN_UP_CRON: NEVER });
-  const end = { code: -32002, data: { reason: 'session_ended', endReason: 'container_lost' } };
-
-  it.each([
-    { how: 'removed', take: (id: string) => docker().getContainer(id).remove({ force: true, v: true }) },
-    { how: 'killed', take: (id: string) => docker().getContainer(id).kill() },
-    { how: 'stopped', take: (id: string) => docker().getContainer(id).stop({ t: 1 }) },
-  ])('ends the session as soon as it is $how, and says so to whoever waits for a command', async ({ take }) => {
-    const [session, other] = await Promise.all([server.session(), server.session()]);
-    const running = session.stream('execute_shell', ENDLESS);
-    await written(server.client, running.id, 'up');
-    await take(session.containerId);
-    const ran = await within(settled(running.result), AT_ONCE_MS);
-    if (ran.code === undefined) {
-      expect(ran).toMatchObject({
-        success: false,
-        errorCode: 'container_lost',
-        result: { endReason: 'container_lost', stdout: 'up\n', exitCode: null },
-      });
-    } else expect(ran).toMatchObject(end);
-    expect(await within(endOf(server.client, session.id), AT_ONCE_MS)).toMatchObject(end);
-    expect(await server.client.refusal('session.close', { sessionId: session.id })).toMatchObject(end);
-    const { sessions } = await server.client.call('session.list', {});
-    expect(sessions.map(({ sessionId }: any) => sessionId)).toEqual([other.id]);
-    expect(await other.sh('echo unharmed')).toBe('unharmed\n');
-    await other.close();
-    await eventually(
-      () => settled(docker().getContainer(session.containerId).inspect()),
-      ({ statusCode }) => statusCode === 404,
-      'the container is gone',
-    );
-  });
-
-  it('ends an idle session as well, without anybody asking', async () => {
-    const session = await server.session();
-    await docker().getContainer(session.containerId).kill();
-    await eventually(
-      () => server.client.call('session.list', {}),
-      ({ count }) => count === 0,
-      'the session is no longer listed',
-    );
-  });
-
-  it('does not keep whoever waits for longer than a command may take, though it only stands still', async () => {
-    const session = await server.session();
-    const container = docker().getContainer(session.containerId);
-    await container.pause();
-    try {
-      const ran = await within(settled(session.run('true', [], { timeoutMs: 500 })), AT_ONCE_MS);
-      expect(ran.success ?? false).toBe(false);
-    } finally {
-      // It is gone by now if the server took it for lost.
-      await container.unpause().catch(() => undefined);
-    }
-    const after = await within(settled(session.run('echo', ['again'])), AT_ONCE_MS);
-    if (after.code === undefined) {
-      expect(after).toMatchObject({ success: true, result: { stdout: 'again\n' } });
-      await session.close();
-    } else expect(after).toMatchObject(end);
-  });
-
-  it('can be closed though it stands still', async () => {
-    const session = await server.session();
-    const container = docker().getContainer(session.containerId);
-    await container.pause();
-    try {
-      expect(await within(session.close(), AT_ONCE_MS * 2)).toMatchObject({ closed: true });
-      await expect(container.inspect()).rejects.toMatchObject({ statusCode: 404 });
-    } finally {
-      await container.unpause().catch(() => undefined);
-    }
-  });
-
-  it('is told apart from one whose memory ran out', async () => {
-    const session = await server.session({ memoryLimitMB: 16, diskLimitMB: 16, tmpLimitMB: 1 });
-    // Files of /dev/shm are memory that no killed program gives back, so in the end there is none for anything.
-    const fill = { commandName: 'sh', args: ['-c', 'head -c 300000000 /dev/zero >> /dev/shm/fill'], timeoutMs: 20_000 };
-    const ends: string[] = [];
-    for (let n = 0; n < 10; n++) {
-      const outcome = await within(settled(session.do('execute_shell', fill)), AT_ONCE_MS * 2);
-      if (outcome.code !== undefined) {
-        expect(outcome).toMatchObject({ code: -32002, data: { endReason: 'out_of_memory' } });
-        break;
-      }
-      // It can never have gone well.
-      expect(outcome.success === true && outcome.result.exitCode === 0).toBe(false);
-      ends.push(outcome.result?.endReason ?? outcome.errorCode);
-    }
-    const after = await settled(server.client.call('session.get', { sessionId: session.id }));
-    if (after.code === undefined) {
-      // The agent held out: then room made by a client is room again.
-      expect(ends).toContain('out_of_memory');
-      await session.ok('delete_file', { path: '/dev/shm/fill' });
-      expect(await session.sh('echo again')).toBe('again\n');
-      await session.close();
-    } else expect(after).toMatchObject({ code: -32002, data: { endReason: 'out_of_memory' } });
   });
 });
