@@ -9,12 +9,13 @@ import process from 'node:process';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 
+import { machine } from '../bench/machine.mjs';
 import { belongings, usageOf } from '../soak/host.mjs';
 import { SoakServer } from '../soak/server.mjs';
 import { Bystander, p95 } from './bystander.mjs';
 import { allCases, choose } from './catalogue.mjs';
 import { AttackContext } from './context.mjs';
-import { machine, printCase, printReport } from './report.mjs';
+import { printCase, printReport } from './report.mjs';
 import { runCase } from './run-case.mjs';
 
 /** A server that has just started has compiled nothing yet. */

@@ -1,34 +1,4 @@
-import { execFile } from 'node:child_process';
-import { availableParallelism, cpus, release } from 'node:os';
-import process from 'node:process';
-import { promisify } from 'node:util';
-
 import { ms, table } from '../bench/measure.mjs';
-import { docker } from '../soak/host.mjs';
-
-const run = promisify(execFile);
-
-/** What the verdicts are true of. */
-export async function machine() {
-  const version = await docker.version();
-  const component = (name) => version.Components?.find(({ Name }) => Name === name)?.Version;
-  return {
-    kernel: version.KernelVersion ?? release(),
-    engine: version.Version,
-    runc: component('runc') ?? (await runcVersion()),
-    containerd: component('containerd') ?? 'unknown',
-    cores: availableParallelism(),
-    processor: cpus()[0]?.model ?? 'unknown',
-    node: process.version,
-  };
-}
-
-async function runcVersion() {
-  return run('runc', ['--version']).then(
-    ({ stdout }) => stdout.split('\n')[0],
-    () => 'unknown',
-  );
-}
 
 /** One line as soon as it is known, for whoever watches. */
 export function printCase({ number, title, verdict, what, ratio, repeated }) {

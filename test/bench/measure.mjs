@@ -1,12 +1,19 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** Unmeasured: a server that has just started has compiled nothing yet. */
-const WARM_UP_MS = 3_000;
-const BLOCKS = 10;
-/** What a `docker exec` leaves engine and kernel to clear away must not be measured with what comes next. */
-const SETTLE_MS = 300;
-/** Unmeasured, before each block: after a pause processors sleep deeply and caches hold what others did. */
-const BLOCK_WARM_UP_MS = 200;
+/**
+ * How patiently is measured. A server that has just started has compiled nothing yet, hence the warm up. What a
+ * `docker exec` leaves engine and kernel to clear away must not be measured with what comes next, hence the settling;
+ * and after such a pause processors sleep deeply and caches hold what others did, hence the warm up of each block.
+ */
+export const FULL = {
+  warmUpMs: 3_000,
+  blocks: 10,
+  settleMs: 300,
+  blockWarmUpMs: 200,
+  turnSettleMs: 500,
+  firstRound: -1,
+};
+export const QUICK = { warmUpMs: 50, blocks: 1, settleMs: 10, blockWarmUpMs: 0, turnSettleMs: 10, firstRound: 0 };
 
 /**
  * Times several ways of doing the same, in blocks that take turns, so that whatever else the machine does falls on all
@@ -15,17 +22,18 @@ const BLOCK_WARM_UP_MS = 200;
  * @param rounds how often each is timed
  * @param between called after each block, untimed
  */
-export async function measure(ways, rounds, between = async () => undefined) {
+export async function measure(ways, rounds, between = async () => undefined, patience = FULL) {
+  const { warmUpMs, blocks, settleMs, blockWarmUpMs } = patience;
   const times = ways.map(() => []);
   for (const way of ways) {
-    await warmUp(way, WARM_UP_MS);
+    await warmUp(way, warmUpMs);
     await between();
   }
-  for (let block = 0; block < BLOCKS; block++) {
+  for (let block = 0; block < blocks; block++) {
     for (const [index, way] of ways.entries()) {
-      await delay(SETTLE_MS);
-      await warmUp(way, BLOCK_WARM_UP_MS);
-      for (let round = 0; round < rounds[index] / BLOCKS; round++) {
+      await delay(settleMs);
+      await warmUp(way, blockWarmUpMs);
+      for (let round = 0; round < rounds[index] / blocks; round++) {
         const startedAt = performance.now();
         await way();
         times[index].push(performance.now() - startedAt);
@@ -33,10 +41,37 @@ export async function measure(ways, rounds, between = async () => undefined) {
     }
     await between();
   }
-  return times.map((all) => {
-    all.sort((a, b) => a - b);
-    return { p50: all[Math.floor(all.length * 0.5)], p95: all[Math.floor(all.length * 0.95)] };
-  });
+  return times.map(spread);
+}
+
+/**
+ * Times several ways of doing the same, one after the other in each round, after a round that only warms up. A way may
+ * return what undoes it, which is not timed.
+ * @param before called before each, untimed
+ */
+export async function inTurns(ways, rounds, before = async () => undefined, { turnSettleMs, firstRound } = FULL) {
+  const times = ways.map(() => []);
+  for (let round = firstRound; round < rounds; round++) {
+    for (const [index, way] of ways.entries()) {
+      await before();
+      await delay(turnSettleMs);
+      const startedAt = performance.now();
+      const undo = await way();
+      if (round >= 0) times[index].push(performance.now() - startedAt);
+      await undo?.();
+    }
+  }
+  return times.map(spread);
+}
+
+/** Median, and what 19 of 20 stay below. */
+export function spread(times) {
+  const sorted = [...times].sort((a, b) => a - b);
+  return {
+    p50: sorted[Math.floor(sorted.length * 0.5)],
+    p95: sorted[Math.floor(sorted.length * 0.95)],
+    count: sorted.length,
+  };
 }
 
 async function warmUp(way, forMs) {
@@ -44,8 +79,6 @@ async function warmUp(way, forMs) {
 }
 
 export const ms = (value) => `${value.toFixed(value < 10 ? 2 : 0)} ms`;
-
-export const ratio = (a, b) => `${(a / b).toFixed(1)} ×`;
 
 /** Prints rows in columns; the first row is the heading. */
 export function table(rows) {

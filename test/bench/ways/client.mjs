@@ -20,7 +20,7 @@ export class BenchClient {
         return new BenchClient(socket);
       } catch (error) {
         if (Date.now() > until) throw error;
-        await delay(100);
+        await delay(50);
       }
     }
   }
@@ -35,6 +35,10 @@ export class BenchClient {
       this.#pending.delete(id);
       if (error) waiting.reject(new Error(error.message));
       else waiting.resolve(result);
+    });
+    socket.once('close', () => {
+      for (const { reject } of this.#pending.values()) reject(new Error('the server closed the connection'));
+      this.#pending.clear();
     });
   }
 
