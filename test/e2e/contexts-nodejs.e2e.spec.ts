@@ -115,6 +115,20 @@ describe('a context of JavaScript', () => {
     expect(text(await node.run('x'))).toEqual(['1']);
   });
 
+  it('can be interrupted whatever a cell did to the signal', async () => {
+    const node = await context();
+    await node.run(
+      'let x = 1; const heard = []; process.on("SIGINT", () => heard.push(x)); process.off("SIGINT", f)\nfunction f() {}',
+    );
+
+    for (const code of ['while (true);', 'await new Promise(() => undefined)']) {
+      expect(await node.run(code, { timeoutMs: 300 })).toMatchObject({ endReason: 'timed_out', contextEnded: false });
+    }
+    expect(text(await node.run('process.removeAllListeners("SIGINT"); heard'))).toEqual(['[ 1 ]']);
+    expect(await node.run('while (true);', { timeoutMs: 300 })).toMatchObject({ contextEnded: false });
+    expect(text(await node.run('x'))).toEqual(['1']);
+  });
+
   it('takes its interpreter along where no interrupt reaches it', async () => {
     const node = await context();
 

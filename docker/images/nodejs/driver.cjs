@@ -8,6 +8,25 @@ const { Socket } = require('node:net');
 const channel = new Socket({ fd: 3, readable: true, writable: true });
 channel.write('{"pong":0,"count":0}\n');
 
+// A script that SIGINT may break needs Node's watchdog: a thread that each cell would start and join, with the signal's
+// default, death, for a moment after it. A worker that always waits in such a script keeps the one watchdog alive. What
+// breaks no running cell breaks that wait, and the worker tells which cell was meant. It waits in two of them, so that
+// one signal upon another finds the outer one.
+const { Worker } = require('node:worker_threads');
+const current = new Int32Array(new SharedArrayBuffer(4));
+const watch = new Worker(
+  `const { parentPort, workerData } = require('node:worker_threads');
+   const { Script } = require('node:vm');
+   const wait = new Script('Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)');
+   globalThis.watch = () => {
+     parentPort.postMessage(0);
+     for (;;) try { wait.runInThisContext({ breakOnSigint: true }); } catch { parentPort.postMessage(workerData[0]); }
+   };
+   const guarded = new Script('watch()');
+   for (;;) try { guarded.runInThisContext({ breakOnSigint: true }); } catch {}`,
+  { eval: true, workerData: current },
+);
+
 const { createRequire, stripTypeScriptTypes } = require('node:module');
 const { inspect } = require('node:util');
 const vm = require('node:vm');
@@ -301,8 +320,23 @@ class Interrupted extends Error {
   name = 'Interrupted';
 }
 
-function onInterrupt() {
+/** An interrupt that broke no script: code that awaits is told of it, by the listeners it has as well. */
+function onInterrupt(meant) {
+  if (meant !== count) return;
   cell?.interrupt();
+  process.emit('SIGINT', 'SIGINT', 2);
+}
+
+/** No listener that a cell has or had takes the signal away from the watchdog. */
+function keepInterrupts() {
+  for (const event of ['newListener', 'removeListener']) {
+    for (const listener of process.listeners(event)) {
+      process.removeListener(event, listener);
+      process.on(event, (name, ...more) => {
+        if (name !== 'SIGINT') listener(name, ...more);
+      });
+    }
+  }
 }
 
 async function execute(id, limit, code) {
@@ -346,8 +380,7 @@ async function obey(line) {
       return; // Half a line of a connection that broke.
     }
     count++;
-    // Whatever the last cell made of it: each can be interrupted.
-    process.removeListener('SIGINT', onInterrupt).on('SIGINT', onInterrupt);
+    Atomics.store(current, 0, count);
     channel.write(`{"started":${Number(id)}}\n`);
     await execute(Number(id), Number(limit), code);
   }
@@ -357,7 +390,7 @@ function tell(thrown) {
   process.stderr.write(`${errorOf(thrown).traceback}\n`);
 }
 
-process.on('SIGINT', onInterrupt);
+keepInterrupts();
 process.on('uncaughtException', tell);
 process.on('unhandledRejection', tell);
 Object.assign(globalThis, {
@@ -369,7 +402,12 @@ Object.assign(globalThis, {
 process.argv.splice(1);
 
 let rest = [];
-let obeyed = Promise.resolve();
+let obeyed = new Promise((resolve) => {
+  watch.once('message', () => {
+    watch.on('message', onInterrupt).unref();
+    resolve();
+  });
+});
 channel.on('data', (data) => {
   const lines = data.toString('latin1').split('\n');
   rest.push(lines[0]);
