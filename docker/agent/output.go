@@ -16,8 +16,6 @@ const (
 	chunkOverhead = 160
 	// crowdedBytes is how much of a run's output waits for its reader when all rings together are full.
 	crowdedBytes = 256 << 10
-	// knownDrops is of how many dropped chunks the place is remembered, to tell a late reader what it misses.
-	knownDrops = 1024
 )
 
 // ringBytes is what all rings hold, maxRingBytes what they may. The latter is set once, at the start.
@@ -52,7 +50,7 @@ type output struct {
 	bytes     int
 	nextSeq   uint64
 	total     uint64 // bytes of all chunks ever
-	dropped   []dropMark
+	dropped   dropLog
 	readers   []*outputReader
 	closed    bool
 	abandoned bool
@@ -60,6 +58,7 @@ type output struct {
 	sentSeq   uint64 // all before it was sent by some reader
 
 	streams   [4]streamCount
+	withheld  uint64 // what the program wrote beyond its limits and was put into no chunk
 	truncated bool
 }
 
@@ -76,8 +75,6 @@ type streamCount struct {
 	produced  uint64 // by the program
 	forwarded uint64 // into chunks
 }
-
-type dropMark struct{ seq, before uint64 }
 
 func newOutput(patience patience, keep int, reclaim func() bool) *output {
 	o := &output{patience: patience, keep: keep, reclaim: reclaim}
@@ -134,13 +131,10 @@ func (o *output) account(n int) {
 func (o *output) dropTo(n int) {
 	for _, c := range o.chunks[:n] {
 		o.account(-c.cost())
-		o.dropped = append(o.dropped, dropMark{c.seq, c.before})
+		o.dropped.add(c)
 	}
 	clear(o.chunks[:n])
 	o.chunks = o.chunks[n:]
-	if len(o.dropped) > 2*knownDrops {
-		o.dropped = append([]dropMark(nil), o.dropped[len(o.dropped)-knownDrops:]...)
-	}
 }
 
 // firstSeq is called with mu held.

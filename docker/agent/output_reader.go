@@ -4,8 +4,10 @@ package main
 type outputReader struct {
 	output   *output
 	next     uint64 // seq
-	position uint64 // bytes of all chunks before next
-	owner    bool   // a run's own: what it has sent is dropped
+	position uint64 // bytes of all chunks before next; no more than these where vague
+	vague    bool
+	owner    bool // a run's own: what it has sent is dropped
+	toldAll  bool // that something was withheld
 	came     chan struct{}
 }
 
@@ -16,29 +18,25 @@ func (o *output) read(seq uint64, owner bool) (*outputReader, error) {
 	if seq > o.nextSeq {
 		return nil, fail("bad_request", "the output has only come to %d yet", o.nextSeq)
 	}
-	r := &outputReader{output: o, next: seq, position: o.positionOf(seq), owner: owner, came: make(chan struct{}, 1)}
+	r := &outputReader{output: o, next: seq, owner: owner, came: make(chan struct{}, 1)}
+	r.position, r.vague = o.positionOf(seq)
 	o.readers = append(o.readers, r)
 	return r, nil
 }
 
 // positionOf is called with mu held. For a chunk that was dropped so long ago that its place is forgotten it is the
-// first place that is known, and the gap is then told too small; the offsets in the data are right all the same.
-func (o *output) positionOf(seq uint64) uint64 {
+// first place that is known, and vague.
+func (o *output) positionOf(seq uint64) (position uint64, vague bool) {
 	first := o.firstSeq()
 	switch {
 	case seq == 0:
-		return 0
+		return 0, false
 	case seq == o.nextSeq:
-		return o.total
+		return o.total, false
 	case seq >= first:
-		return o.chunks[seq-first].before
+		return o.chunks[seq-first].before, false
 	}
-	for _, mark := range o.dropped {
-		if mark.seq >= seq {
-			return mark.before
-		}
-	}
-	return o.total
+	return o.dropped.placeOf(seq)
 }
 
 func (r *outputReader) leave() {
@@ -56,6 +54,7 @@ func (r *outputReader) leave() {
 type gap struct {
 	Event        string `json:"event"`
 	DroppedBytes uint64 `json:"droppedBytes"`
+	AtLeast      bool   `json:"atLeast,omitempty"`
 	NextSeq      uint64 `json:"nextSeq"`
 }
 
@@ -70,11 +69,15 @@ func (r *outputReader) advance() (c *chunk, missed *gap, all bool) {
 		if len(o.chunks) > 0 {
 			at = o.chunks[0].before
 		}
-		missed = &gap{Event: "gap", DroppedBytes: at - r.position, NextSeq: first}
-		r.next, r.position = first, at
+		missed = &gap{Event: "gap", DroppedBytes: at - r.position, AtLeast: r.vague, NextSeq: first}
+		r.next, r.position, r.vague = first, at, false
 		return nil, missed, false
 	}
 	if r.next == o.nextSeq {
+		if o.closed && !r.owner && !r.toldAll && o.withheld > 0 {
+			r.toldAll = true
+			return nil, &gap{Event: "gap", DroppedBytes: o.withheld, NextSeq: r.next}, false
+		}
 		return nil, nil, o.closed
 	}
 	c = o.chunks[r.next-first]

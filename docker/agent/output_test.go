@@ -52,6 +52,37 @@ func TestTheOldestFallsOutAndIsCounted(t *testing.T) {
 	}
 }
 
+func TestALateReaderIsToldWhatItMissesExactlyOrThatItIsMore(t *testing.T) {
+	o := newOutput(waitsForNobody, 1, noReclaim)
+	const chunks = 100_000
+	for i := 0; i < chunks; i++ {
+		o.append(streamStdout, []byte("xyz"))
+	}
+	missing := func(from uint64) *gap {
+		r, err := o.read(from, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.leave()
+		_, missed, _ := r.advance()
+		return missed
+	}
+	for _, behind := range []uint64{1, 1024, 5_000, 15_000} {
+		if missed := missing(chunks - 1 - behind); missed.DroppedBytes != 3*behind || missed.AtLeast {
+			t.Errorf("%d chunks behind it is told %+v", behind, missed)
+		}
+	}
+	if missed := missing(0); missed.DroppedBytes != 3*(chunks-1) || missed.AtLeast {
+		t.Errorf("from the start it is told %+v", missed)
+	}
+	if missed := missing(1); missed.DroppedBytes == 0 || missed.DroppedBytes >= 3*(chunks-2) || !missed.AtLeast {
+		t.Errorf("where nobody knows it is told %+v", missed)
+	}
+	if len(o.dropped.sizes) > 2*dropLogBytes {
+		t.Errorf("%d bytes are kept of what was dropped", len(o.dropped.sizes))
+	}
+}
+
 func TestSingleBytesDoNotFillTheMemory(t *testing.T) {
 	o := newOutput(waitsForNobody, 64<<10, noReclaim)
 	for i := 0; i < 100_000; i++ {
@@ -146,6 +177,22 @@ func TestAllRingsTogetherAreBounded(t *testing.T) {
 	}
 	if ringBytes.Load() != before {
 		t.Fatal("what is discarded is still counted")
+	}
+}
+
+func TestWhatWasWithheldIsToldAtTheEnd(t *testing.T) {
+	for name, c := range map[string]struct{ limit, forward int64 }{"by the limit": {5, -1}, "by what is forwarded": {-1, 5}} {
+		p := &process{outputLimit: c.limit, forwardBytes: c.forward, output: newOutput(waitsForNobody, 1<<20, noReclaim)}
+		p.overLimit = true // and nothing is to be killed
+		p.wrote(streamStdout, []byte("abc"))
+		p.wrote(streamStdout, []byte("defg"))
+		p.wrote(streamStdout, []byte("hi"))
+		p.output.close()
+		for i, want := range []string{"abcde<---->", "abcde<---->", "de<---->"} {
+			if got := readAll(t, p.output, uint64(i/2)); got != want {
+				t.Errorf("%s: %q", name, got)
+			}
+		}
 	}
 }
 

@@ -214,6 +214,7 @@ func (p *process) wrote(stream byte, data []byte) {
 		allowed = min(allowed, wholeCharacters(data, int(min(room, int64(len(data))))))
 	}
 	count.produced += uint64(len(data))
+	o.withheld += uint64(len(data) - allowed)
 	o.truncated = o.truncated || allowed < len(data)
 	o.mu.Unlock()
 	if exceeded && p.exceeded() {

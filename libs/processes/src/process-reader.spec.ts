@@ -5,7 +5,7 @@ import { deferred, type ProcessEnd } from '#libs/runtime';
 
 import { arrived, type FakeAgent, type FakeExchange, processEnd } from '../../runtime/src/testing/fake-agent.js';
 import type { BackgroundProcess } from './background-process.js';
-import type { ProcessReader } from './process-reader.js';
+import type { Missed, ProcessReader } from './process-reader.js';
 import { FakeServer } from './testing/server.js';
 
 Logger.overrideLogger(false);
@@ -19,13 +19,17 @@ let words: unknown[];
 let hold: Promise<void> | undefined;
 
 const sink = {
-  output: ({ seq, data }: { seq: number; data: Buffer }, droppedBytes: number) => {
-    words.push([seq, data.toString(), droppedBytes]);
+  output: ({ seq, data }: { seq: number; data: Buffer }, missed: Missed | undefined) => {
+    words.push([seq, data.toString(), told(missed)]);
     return hold;
   },
-  exited: ({ endReason }: ProcessEnd, droppedBytes: number) => void words.push([endReason, droppedBytes]),
+  exited: ({ endReason }: ProcessEnd, missed: Missed | undefined) => void words.push([endReason, told(missed)]),
   failed: (error: Error) => void words.push(error.message),
 };
+
+function told(missed: Missed | undefined): number | string {
+  return missed?.isLeast ? `at least ${missed.droppedBytes}` : (missed?.droppedBytes ?? 0);
+}
 
 beforeEach(async () => {
   server = new FakeServer();
@@ -97,6 +101,21 @@ describe('a reader', () => {
     expect(words).toEqual([
       [5, 'five', 10],
       ['exited', 7],
+    ]);
+  });
+
+  it('says where more may be missing than is known', async () => {
+    const done = readerFrom(2).run();
+    await arrived();
+    lastAttach().event({ event: 'gap', droppedBytes: 10, atLeast: true, nextSeq: 50 });
+    send(lastAttach(), 50, 100, 'fifty');
+    lastAttach().event({ event: 'gap', droppedBytes: 3, nextSeq: 51 });
+    lastAttach().respond(processEnd());
+    await done;
+
+    expect(words).toEqual([
+      [50, 'fifty', 'at least 10'],
+      ['exited', 3],
     ]);
   });
 

@@ -4,12 +4,15 @@ import { unlessAborted } from './abortable.js';
 import type { BackgroundProcess } from './background-process.js';
 import { overAnyLine } from './over-any-line.js';
 
+/** What a reader missed. */
+export type Missed = Pick<OutputGap, 'droppedBytes' | 'isLeast'>;
+
 /** Where a reader's output goes. */
 export interface ProcessSink {
-  /** @param droppedBytes what is missing before the chunk, 0 for nothing. A promise holds up this reader alone. */
-  output(chunk: OutputChunk, droppedBytes: number): void | Promise<void>;
-  /** The last word. @param droppedBytes what is missing at the end of the output. */
-  exited(end: ProcessEnd, droppedBytes: number): void;
+  /** @param missed before the chunk, if anything. A promise holds up this reader alone. */
+  output(chunk: OutputChunk, missed: Missed | undefined): void | Promise<void>;
+  /** The last word. @param missed at the end of the output, if anything. */
+  exited(end: ProcessEnd, missed: Missed | undefined): void;
   /** Nothing more can be told of the process, for a reason of the agent's. The last word. */
   failed(error: Error): void;
 }
@@ -98,16 +101,19 @@ export class ProcessReader {
     });
   }
 
-  private missingOf({ stdoutBytes, stderrBytes }: ProcessEnd): number {
+  private missingOf({ stdoutBytes, stderrBytes }: ProcessEnd): Missed | undefined {
     const { stdout = stdoutBytes, stderr = stderrBytes } = this.handedOn;
     const tail = Math.max(0, stdoutBytes - stdout) + Math.max(0, stderrBytes - stderr);
-    return Math.max(tail, this.takeGaps(Number.POSITIVE_INFINITY));
+    const told = this.takeGaps(Number.POSITIVE_INFINITY);
+    return tail > (told?.droppedBytes ?? 0) ? { ...told, droppedBytes: tail } : told;
   }
 
   /** Gaps are told at once and chunks wait for the client: each gap belongs before the chunk that it names. */
-  private takeGaps(seq: number): number {
+  private takeGaps(seq: number): Missed | undefined {
     const due = this.gaps.filter(({ nextSeq }) => nextSeq <= seq);
+    if (due.length === 0) return undefined;
     this.gaps = this.gaps.filter(({ nextSeq }) => nextSeq > seq);
-    return due.reduce((sum, { droppedBytes }) => sum + droppedBytes, 0);
+    const droppedBytes = due.reduce((sum, gap) => sum + gap.droppedBytes, 0);
+    return due.some(({ isLeast }) => isLeast) ? { droppedBytes, isLeast: true } : { droppedBytes };
   }
 }

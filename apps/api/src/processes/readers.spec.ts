@@ -119,8 +119,12 @@ describe('a connection', () => {
   it('is told of output, of what is missing, and of the end', async () => {
     readers.attach(asRpc, process, 0);
     const [{ sink }] = made as [FakeReader];
-    await sink.output({ stream: 'stdout', seq: 4, offset: 0, data: Buffer.from('hi') }, 0);
-    await sink.output({ stream: 'stderr', seq: 7, offset: 0, data: Buffer.from([0xff]) }, 12);
+    await sink.output({ stream: 'stdout', seq: 4, offset: 0, data: Buffer.from('hi') }, undefined);
+    await sink.output({ stream: 'stderr', seq: 7, offset: 0, data: Buffer.from([0xff]) }, { droppedBytes: 12 });
+    await sink.output(
+      { stream: 'stdout', seq: 9, offset: 0, data: Buffer.from('!') },
+      { droppedBytes: 3, isLeast: true },
+    );
     sink.failed(new Error('forgotten'));
 
     expect(connection.sent).toEqual([
@@ -135,6 +139,18 @@ describe('a connection', () => {
           data: '/w==',
           encoding: 'base64',
           droppedBytes: 12,
+        },
+      ],
+      [
+        'process.output',
+        {
+          sessionId: 's_1',
+          processId: 'p_1',
+          seq: 9,
+          stream: 'stdout',
+          data: '!',
+          droppedBytes: 3,
+          droppedAtLeast: true,
         },
       ],
       ['process.detached', { sessionId: 's_1', processId: 'p_1' }],

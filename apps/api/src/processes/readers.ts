@@ -1,7 +1,13 @@
 import { Injectable, Logger } from '@nestjs/common';
 
 import type { RpcConnection } from '#libs/jsonrpc';
-import { type BackgroundProcess, ProcessesService, type ProcessReader, type ProcessSink } from '#libs/processes';
+import {
+  type BackgroundProcess,
+  type Missed,
+  ProcessesService,
+  type ProcessReader,
+  type ProcessSink,
+} from '#libs/processes';
 
 import { outputFields } from '../gateway/output.js';
 import { endView } from './views.js';
@@ -58,9 +64,9 @@ export class Readers {
     const tell = (method: string, params: object): void =>
       void connection.notify(method, params).catch(() => undefined);
     return {
-      output: (chunk, droppedBytes) =>
-        connection.notify('process.output', { ...names, ...outputFields(chunk), ...dropped(droppedBytes) }),
-      exited: (end, droppedBytes) => tell('process.exited', { ...names, ...endView(end), ...dropped(droppedBytes) }),
+      output: (chunk, missed) =>
+        connection.notify('process.output', { ...names, ...outputFields(chunk), ...missedView(missed) }),
+      exited: (end, missed) => tell('process.exited', { ...names, ...endView(end), ...missedView(missed) }),
       failed: (error) => {
         this.logger.warn({ message: 'a reader was detached', ...names, error });
         tell('process.detached', names);
@@ -69,6 +75,7 @@ export class Readers {
   }
 }
 
-function dropped(droppedBytes: number): { droppedBytes?: number } {
-  return droppedBytes > 0 ? { droppedBytes } : {};
+function missedView(missed: Missed | undefined): { droppedBytes?: number; droppedAtLeast?: true } {
+  if (!missed) return {};
+  return { droppedBytes: missed.droppedBytes, ...(missed.isLeast ? { droppedAtLeast: true } : {}) };
 }

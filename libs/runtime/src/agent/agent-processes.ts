@@ -20,9 +20,11 @@ export interface StartSpec extends Omit<ProcessSpec, 'forwardBytes'> {
   readonly keepBytes?: number;
 }
 
-/** Output that a reader missed because the ring had dropped it. */
+/** Output that a reader missed because the ring had dropped it, or a limit kept it back. */
 export interface OutputGap {
   readonly droppedBytes: number;
+  /** True where more may be missing: the reader began where nobody knows any more how far the output had come. */
+  readonly isLeast?: boolean;
   /** The first chunk that is still there. */
   readonly nextSeq: number;
 }
@@ -62,8 +64,10 @@ export class AgentProcesses {
       {
         onData: (payload, head) =>
           isOfChannel(head) ? options.onChannel?.(toWords(head, payload)) : options.onOutput(toChunk(head, payload)),
-        onEvent: ({ event, droppedBytes, nextSeq }) => {
-          if (event === 'gap') options.onGap({ droppedBytes: Number(droppedBytes), nextSeq: Number(nextSeq) });
+        onEvent: ({ event, droppedBytes, nextSeq, atLeast }) => {
+          if (event !== 'gap') return;
+          const gap = { droppedBytes: Number(droppedBytes), nextSeq: Number(nextSeq) };
+          options.onGap(atLeast === true ? { ...gap, isLeast: true } : gap);
         },
       },
     );
