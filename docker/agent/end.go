@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// processEnd is End of PROTOCOL.md: why a command ended, and what shows it.
+// processEnd is End of PROTOCOL.md: why a command ended, and what shows it. The server makes the sentences of it; Message
+// is only what the other members do not say.
 type processEnd struct {
 	EndReason       string   `json:"endReason"`
 	ExitCode        *int     `json:"exitCode"`
@@ -22,6 +23,7 @@ type processEnd struct {
 	LeftoversKilled int      `json:"leftoversKilled"`
 	LimitsHit       []string `json:"limitsHit"`
 	FullDisks       []string `json:"fullDisks,omitempty"`
+	Limit           *int64   `json:"limit,omitempty"`
 	Kind            string   `json:"kind,omitempty"`
 	Errno           string   `json:"errno,omitempty"`
 	Message         string   `json:"message,omitempty"`
@@ -54,7 +56,8 @@ func (p *process) composeEnd() *processEnd {
 		name := signalName(p.status.Signal())
 		end.Signal = &name
 	}
-	end.EndReason, end.Message = p.reason(end)
+	end.EndReason = p.reason(end)
+	end.Limit = p.limitBehind(end.EndReason)
 	end.LimitsHit, end.FullDisks = limitsHit(end.EndReason, p.before, now), now.fullDisks()
 	if p.immune > 0 {
 		end.Message = addSentence(end.Message, fmt.Sprintf("%d of its processes could not be killed", p.immune))
@@ -66,30 +69,38 @@ func (p *process) composeEnd() *processEnd {
 }
 
 // reason is called with mu held.
-func (p *process) reason(end *processEnd) (reason, message string) {
+func (p *process) reason(end *processEnd) string {
 	bySignal9 := end.Signal != nil && p.status.Signal() == syscall.SIGKILL
 	switch {
 	case p.intent == endOutput:
-		return endOutput, "it wrote more than it may"
+		// Also of one that was quicker than the kill: see exceeded.
+		return endOutput
 	case p.intent != "" && bySignal9:
-		return p.intent, intentMessages[p.intent]
+		return p.intent
 	case end.OomKills > 0 && bySignal9 && !p.killed9:
-		return endMemory, "the kernel killed it because the sandbox's memory was full"
+		return endMemory
 	case end.OomKills > 0 && end.ExitCode != nil && *end.ExitCode == shellKilled:
-		return endMemory, "the kernel killed a process of it because the sandbox's memory was full"
+		return endMemory
 	case end.Signal != nil:
-		return endSignaled, "it died of " + *end.Signal
+		return endSignaled
 	default:
 		// Also where the agent had decided to kill it, and it was quicker.
-		return endExited, ""
+		return endExited
 	}
 }
 
-var intentMessages = map[string]string{
-	endTimedOut:  "it ran out of its time",
-	endCPU:       "it ran out of its cpu time",
-	endCancelled: "it was cancelled",
-	endKilled:    "it was killed",
+// limitBehind is the limit that an end is about, in the unit of its field.
+func (p *process) limitBehind(reason string) *int64 {
+	switch reason {
+	case endTimedOut:
+		return p.wallLimit
+	case endCPU:
+		return p.cpuLimit
+	case endOutput:
+		return &p.outputLimit
+	default:
+		return nil
+	}
 }
 
 func addSentence(message, more string) string {

@@ -47,6 +47,8 @@ type process struct {
 	inputSpent   bool  // there is nothing to pass on to it
 	inputWritten int   // of the first piece that is
 	outputLimit  int64 // of both streams; below 0 none
+	wallLimit    *int64
+	cpuLimit     *int64
 	forwardBytes int64 // of each stream; below 0 all
 
 	mu      sync.Mutex

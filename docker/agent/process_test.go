@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -118,6 +119,41 @@ func TestLimitsEndACommandWithWhatItWroteBefore(t *testing.T) {
 	r.ends(t, endSignaled)
 	if r.head["signal"] != "SIGKILL" || r.head["exitCode"] != nil {
 		t.Error(r.head)
+	}
+}
+
+func TestEveryByteOverTheLimitIsToldOf(t *testing.T) {
+	s := connect(t)
+	for name, script := range map[string]string{
+		"killed":                 "yes",
+		"quicker than the kill":  "head -c 1500 /dev/zero",
+		"of both streams":        "head -c 900 /dev/zero; head -c 900 /dev/zero >&2; exec yes",
+		"more than the ring has": "yes | head -c 300000; exec yes",
+	} {
+		p := command("sh", "-c", script).with("outputLimitBytes", 1000).with("keepBytes", 65_536)
+		if name == "more than the ring has" {
+			p = p.with("outputLimitBytes", 300_000)
+		}
+		s.call("start", p, nil)
+		for _, when := range []string{"live", "late"} {
+			r := s.call("attach", fields{"processId": p["processId"]}, nil)
+			r.ends(t, endOutput)
+			told := float64(len(r.text(0)))
+			for _, f := range r.events {
+				var missed gap
+				json.Unmarshal(f.head, &missed)
+				told += float64(missed.DroppedBytes)
+			}
+			if wrote := r.head["stdoutBytes"].(float64) + r.head["stderrBytes"].(float64); told != wrote {
+				t.Errorf("%s, %s: %v bytes were told of and %v counted", name, when, told, wrote)
+			}
+			if r.head["limit"] != float64(p["outputLimitBytes"].(int)) {
+				t.Errorf("%s: %v", name, r.head)
+			}
+			if (r.head["exitCode"] == nil) == (r.head["signal"] == nil) {
+				t.Errorf("%s: %v", name, r.head)
+			}
+		}
 	}
 }
 

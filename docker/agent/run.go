@@ -67,6 +67,14 @@ func limitOf(value *int64) int64 {
 	return max(0, *value)
 }
 
+func wholeMilliseconds(ms *float64) *int64 {
+	if ms == nil {
+		return nil
+	}
+	whole := milliseconds(fromMilliseconds(*ms))
+	return &whole
+}
+
 // waitingFor says whom a command's output waits for.
 func waitingFor(kind string, channel bool) patience {
 	switch {
@@ -93,6 +101,7 @@ func (a *agent) launch(ex *exchange, head []byte, kind string) (p *process, fail
 	}
 	p = newProcess(a, &request, kind)
 	p.outputLimit, p.forwardBytes = limitOf(request.OutputLimitBytes), limitOf(request.ForwardBytes)
+	p.wallLimit, p.cpuLimit = wholeMilliseconds(request.TimeoutMs), wholeMilliseconds(request.CPUTimeMs)
 	p.output = newOutput(waitingFor(kind, request.Channel), request.keep(), a.table.reclaim)
 	if err := a.table.reserve(p); err != nil {
 		return nil, nil, err

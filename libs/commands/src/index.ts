@@ -7,9 +7,11 @@ export {
 } from './command-handler.js';
 export { CommandsModule } from './commands.module.js';
 export { type CommandOutcome, CommandsService, type ExecuteOptions } from './commands.service.js';
+export { endSentence } from './end-sentence.js';
 export { AsGiven, IsArgument, IsEnvironment, IsPath, IsProgramName, IsTimeoutMs, IsWellFormed } from './fields.js';
 export { type LinkedSignal, linkSignals } from './linked-signal.js';
 export { CommandsOptions } from './options.js';
+export { runLimits } from './program-params.js';
 export type { RunResult } from './run-program.js';
 export { sentence } from './sentence.js';
 export { decodeContent, type Encoding, ENCODINGS } from './types/content.js';

@@ -13,7 +13,7 @@ import { programEnv } from '#libs/sessions';
 
 import { type CommandContext, CommandFailure } from './command-handler.js';
 import type { CommandsOptions } from './options.js';
-import { sentence } from './sentence.js';
+import { endSentence } from './end-sentence.js';
 
 export interface Program {
   readonly args: readonly string[];
@@ -25,6 +25,8 @@ export interface Program {
   readonly cpuTimeMs?: number;
   /** The server's own limit where absent. */
   readonly outputLimitBytes?: number;
+  /** `build` for what only makes the program that the client wants to run. */
+  readonly phase?: 'build';
 }
 
 /** A run's result as API.md has it. */
@@ -98,11 +100,13 @@ export async function runProgram(
     if (await session.sandbox.ready().catch(() => true)) throw new RunInterruptedError(error, output);
     end = unseenEnd('container_lost', startedAt, output);
   }
-  const result = toResult(processId, end, output);
+  const result = { ...toResult(processId, end, output), ...(program.phase ? { phase: program.phase } : {}) };
   // A session that ends cancels its commands: to their callers that is a kill, not a wish of theirs.
   const endReason = end.endReason === 'cancelled' && session.endReason !== undefined ? 'killed' : end.endReason;
   if (endReason === 'exited') return result;
-  throw new CommandFailure(endReason, explain(endReason, end, program), { ...result, endReason });
+  const limit = limitBehind(endReason, program, context, options);
+  const explained = { ...end, endReason, ...(limit === undefined ? {} : { limit }) };
+  throw new CommandFailure(endReason, endSentence(explained, program.phase), { ...result, endReason });
 }
 
 /** Nobody saw the end of a program; what it wrote until then is not lost. */
@@ -176,27 +180,14 @@ function unseenEnd(endReason: EndReason, startedAt: Date, output: Output): Proce
   };
 }
 
-function explain(endReason: Exclude<EndReason, 'exited'>, end: ProcessEnd, program: Program): string {
-  switch (endReason) {
-    case 'timed_out':
-      return `The program did not end within ${program.timeoutMs} ms and was killed with all that it had started.`;
-    case 'cpu_exceeded':
-      return `The program used up its ${program.cpuTimeMs ?? 0} ms of CPU time (${end.cpuMs} ms) and was killed.`;
-    case 'output_limit':
-      return `The program wrote more than the limit of output (${end.stdoutBytes + end.stderrBytes} bytes) and was killed.`;
-    case 'out_of_memory':
-      return 'The kernel killed the program because the session had no memory left.';
-    case 'signaled':
-      return `The program was ended by ${end.signal ?? 'a signal'}, which the server did not send.`;
-    case 'cancelled':
-      return 'The request was cancelled and the program was killed.';
-    case 'killed':
-      return 'The program was killed because its session was closed or it was asked to be.';
-    case 'container_lost':
-      return 'The container of the session ended while the program ran.';
-    case 'spawn_failed':
-      return sentence(end.message ?? `the program ${JSON.stringify(program.args[0])} could not be started`);
-    default:
-      return endReason satisfies never;
-  }
+/** What the client bounded it by: a build and its program share the command's time. */
+function limitBehind(
+  endReason: EndReason,
+  program: Program,
+  { timeoutMs }: CommandContext,
+  { outputLimitBytes }: CommandsOptions,
+): number | undefined {
+  if (endReason === 'timed_out') return timeoutMs;
+  if (endReason === 'cpu_exceeded') return program.cpuTimeMs;
+  return endReason === 'output_limit' ? (program.outputLimitBytes ?? outputLimitBytes) : undefined;
 }

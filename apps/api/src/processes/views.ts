@@ -1,13 +1,13 @@
-import { sentence } from '#libs/commands';
+import { endSentence } from '#libs/commands';
 import type { ProcessEnd, ProcessInfo } from '#libs/runtime';
 
 /** A process's end as it leaves the server: the fields of a run's end. */
-export function endView({ message, errno, ...end }: ProcessEnd) {
+export function endView(end: ProcessEnd) {
+  const { message: _message, limit: _limit, ...told } = end;
   return {
-    ...end,
+    ...told,
     limitsHit: end.limitsHit ?? [],
-    ...(errno === undefined ? {} : { errno }),
-    error: message === undefined || end.endReason === 'exited' ? null : sentence(message),
+    error: end.endReason === 'exited' ? null : endSentence(end),
   };
 }
 

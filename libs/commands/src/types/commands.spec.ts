@@ -335,7 +335,9 @@ describe('execute_code', () => {
   it('fails when the compiler was killed', async () => {
     const { execute, argsOf } = await coding('go', [{ endReason: 'out_of_memory', exitCode: null }]);
 
-    expect((await failureOf(execute({}))).errorCode).toBe('out_of_memory');
+    const failure = await failureOf(execute({}));
+    expect(failure).toMatchObject({ errorCode: 'out_of_memory', result: { phase: 'build' } });
+    expect(failure.message).toMatch(/^The build /);
     expect(argsOf()).toHaveLength(1);
   });
 

@@ -53,7 +53,7 @@ export class ExecuteCodeCommand implements Command<ExecuteCodeParams> {
     await agent.writeFile(paths.source, Buffer.from(params.code), write, context);
     try {
       const built = toolchain.build && (await this.build(toolchain.build(paths), paths, limits, context));
-      if (built && built.exitCode !== 0) return { ...built, phase: 'build' };
+      if (built && built.exitCode !== 0) return built;
       return await runProgram(
         {
           args: [...toolchain.run(paths), ...params.args],
@@ -80,7 +80,7 @@ export class ExecuteCodeCommand implements Command<ExecuteCodeParams> {
     // What a compiler that is killed leaves lying about goes with the run's own directory.
     const env = { TMPDIR: directory };
     const program = { args, cwd: '/workspace', env, timeoutMs: context.timeoutMs, ...limits };
-    return runProgram(program, context, this.options);
+    return runProgram({ ...program, phase: 'build' }, context, this.options);
   }
 
   /** Not bound to the caller's signal: a cancelled run leaves no files either. */

@@ -43,10 +43,12 @@ export interface ProcessEnd {
   readonly limitsHit?: readonly LimitName[];
   /** Which of the writable file systems had no room left at its end. */
   readonly fullDisks?: readonly string[];
+  /** The limit that was gone over, of `timed_out`, `cpu_exceeded` (ms) and `output_limit` (bytes); not told by earlier agents. */
+  readonly limit?: number;
   /** With `spawn_failed`: what failed. */
   readonly kind?: string;
   readonly errno?: string;
-  /** One English sentence, when the end was not `exited`. */
+  /** What the other members do not say: why a start failed, what could not be killed, whose output was cut off. */
   readonly message?: string;
 }
 
