@@ -346,6 +346,39 @@ os.write(2, digest.hexdigest().encode())
   }
 });
 
+describe('a client that stops reading', () => {
+  it('holds the program up, whose time goes on; what was written until then comes whole', async () => {
+    const session = await server.session();
+    const client = await server.api.connect();
+    // Without its reader it would be done in no time.
+    const command = {
+      type: 'execute_shell',
+      commandName: 'head',
+      args: ['-c', '50000000', '/dev/zero'],
+      timeoutMs: 8_000,
+    };
+    client.socket.pause();
+    const run = client.send('session.execute', { sessionId: session.id, command, stream: true });
+    await eventually(
+      () => session.programs(),
+      (programs) => programs.length > 0,
+      'the program runs',
+    );
+    await eventually(
+      () => session.programs(),
+      (programs) => programs.length === 0,
+      'its time is over',
+    );
+    client.socket.resume();
+    const reply = await run.result;
+
+    expect(reply).toMatchObject({ success: false, errorCode: 'timed_out', result: { signal: 'SIGKILL' } });
+    expect(reply.result.stdoutBytes).toBeLessThan(50_000_000);
+    expect(bytesOf(chunksOf(client, run.id), 'stdout')).toHaveLength(reply.result.stdoutBytes);
+    await session.close();
+  });
+});
+
 describe('a socket that closes while it is streamed to', () => {
   const cases: [string, (client: RpcClient) => unknown][] = [
     ['closes', (client) => client.close()],

@@ -2,7 +2,7 @@ import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { DiscoveryService } from '@nestjs/core';
 
 import { AgentError, AgentSilentError, ChannelLostError, type OutputChunk, RuntimeError } from '#libs/runtime';
-import { DomainError, type Session } from '#libs/sessions';
+import { DomainError, requireWithin, type Session } from '#libs/sessions';
 
 import {
   type Command,
@@ -121,13 +121,7 @@ export class CommandsService implements OnModuleInit {
     const params = validateCommand(registered.metadata, fields);
     const own = 'timeoutMs' in params && typeof params.timeoutMs === 'number' ? params.timeoutMs : undefined;
     const timeoutMs = own ?? options.timeoutMs ?? Math.min(DEFAULT_TIMEOUT_MS, this.options.maxTimeoutMs);
-    if (timeoutMs > this.options.maxTimeoutMs) {
-      const limit = this.options.maxTimeoutMs;
-      throw new DomainError('quota_exceeded', `timeoutMs is ${timeoutMs}, and this server gives at most ${limit}.`, {
-        quota: 'timeoutMs',
-        limit,
-      });
-    }
+    requireWithin('timeoutMs', timeoutMs, this.options.maxTimeoutMs);
     return { registered, params, id, timeoutMs };
   }
 

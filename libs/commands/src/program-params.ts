@@ -39,16 +39,17 @@ export class ProgramParams {
 /** What a caller bounds its program by besides the time. */
 export interface RunLimits {
   readonly cpuTimeMs?: number;
-  readonly outputLimitBytes?: number;
+  readonly outputLimitBytes: number;
 }
 
-/** @throws DomainError quota_exceeded where more output is asked for than the server gives */
-export function runLimits({ cpuTimeMs, outputLimitBytes }: ProgramParams, options: CommandsOptions): RunLimits {
-  if (outputLimitBytes !== undefined) {
-    requireWithin('outputLimitBytes', outputLimitBytes, options.outputLimitBytes);
-  }
-  return {
-    ...(cpuTimeMs === undefined ? {} : { cpuTimeMs }),
-    ...(outputLimitBytes === undefined ? {} : { outputLimitBytes }),
-  };
+type AskedLimits = Pick<ProgramParams, 'cpuTimeMs' | 'outputLimitBytes'>;
+
+/**
+ * What is asked for, with the server's own bound of output where nothing is.
+ * @throws DomainError quota_exceeded where more output is asked for than the server gives
+ */
+export function runLimits({ cpuTimeMs, outputLimitBytes }: AskedLimits, options: CommandsOptions): RunLimits {
+  const limit = options.outputLimitBytes;
+  if (outputLimitBytes !== undefined) requireWithin('outputLimitBytes', outputLimitBytes, limit);
+  return { ...(cpuTimeMs === undefined ? {} : { cpuTimeMs }), outputLimitBytes: outputLimitBytes ?? limit };
 }

@@ -18,6 +18,7 @@ import { validateCronExpression } from 'cron';
 import { randomBytes } from 'node:crypto';
 import { isIPv4 } from 'node:net';
 import { availableParallelism } from 'node:os';
+import { resolve } from 'node:path';
 
 import { LANGUAGES } from '#libs/runtime';
 
@@ -36,6 +37,22 @@ class CronRule implements ValidatorConstraintInterface {
 
   defaultMessage(): string {
     return 'must be a cron expression of six fields, the first of them seconds';
+  }
+}
+
+/** Where directories cannot be made, and an attempt may not even come to an end. */
+const KERNEL_DIRECTORIES = ['/proc', '/sys', '/dev'];
+
+@ValidatorConstraint({ name: 'isStateDirectory' })
+class StateDirectoryRule implements ValidatorConstraintInterface {
+  validate(value: unknown): boolean {
+    if (typeof value !== 'string' || value.includes('\0')) return false;
+    const path = `${resolve(value)}/`;
+    return !KERNEL_DIRECTORIES.some((directory) => path.startsWith(`${directory}/`));
+  }
+
+  defaultMessage(): string {
+    return `must be a directory on a disk, not one of the kernel's below ${KERNEL_DIRECTORIES.join(', ')}`;
   }
 }
 
@@ -129,6 +146,7 @@ export class Config {
   @Env('STATE_DIRECTORY', 'Holds the files behind loop-mounted workspaces.')
   @IsString()
   @IsNotEmpty()
+  @Validate(StateDirectoryRule)
   stateDirectory = '/var/lib/codebeaker';
 
   @Env(
@@ -250,7 +268,7 @@ export class Config {
   @Min(1)
   orphanAgeSeconds = 60;
 
-  @Env('MAX_TIMEOUT_MS', 'The longest `timeoutMs` of a command.', number)
+  @Env('MAX_TIMEOUT_MS', 'The longest `timeoutMs` of a command or a background process.', number)
   @IsInt()
   @Min(1)
   @Max(MAX_TIMER_MS)
@@ -262,7 +280,11 @@ export class Config {
   @Max(64 * MIB)
   keptOutputBytes = MIB;
 
-  @Env('OUTPUT_LIMIT_BYTES', 'Bytes of output beyond which a program is killed (`output_limit`).', number)
+  @Env(
+    'OUTPUT_LIMIT_BYTES',
+    'Bytes of output beyond which a program, or a background process, is killed (`output_limit`).',
+    number,
+  )
   @IsInt()
   @Min(1)
   outputLimitBytes = 256 * MIB;

@@ -88,17 +88,18 @@ export class StartProcessParams extends SessionIdParams {
   @IsBoolean()
   attach = true;
 
-  /** No limit but the session's life where it is left out. */
+  /** At most MAX_TIMEOUT_MS. Where it is left out, the program may run as long as its session lives. */
   @IsTimeoutMs()
   timeoutMs?: number;
 
+  /** CPU time of all that the program starts together; beyond it, the end is `cpu_exceeded`. */
   @IsTimeoutMs()
   cpuTimeMs?: number;
 
-  /** Bytes of both streams together beyond which the program is killed; no limit where it is left out. */
+  /** Bytes of both streams together, beyond which the end is `output_limit`; at most OUTPUT_LIMIT_BYTES, and by default. */
   @IsOptional()
   @IsInt()
-  @Min(1)
+  @Min(0)
   @Max(Number.MAX_SAFE_INTEGER)
   outputLimitBytes?: number;
 }

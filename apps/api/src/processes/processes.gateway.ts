@@ -1,7 +1,7 @@
-import { decodeContent } from '#libs/commands';
+import { CommandsOptions, decodeContent, runLimits } from '#libs/commands';
 import { RpcCall, type RpcConnection, RpcContext, RpcGateway, RpcMethod, RpcParams } from '#libs/jsonrpc';
 import { type BackgroundProcess, invalid, ProcessesService } from '#libs/processes';
-import { DomainError, SessionsService } from '#libs/sessions';
+import { DomainError, requireWithin, SessionsService } from '#libs/sessions';
 
 import { SessionIdParams } from '../gateway/params.js';
 import {
@@ -22,13 +22,17 @@ export class ProcessesGateway {
     private readonly sessions: SessionsService,
     private readonly processes: ProcessesService,
     private readonly readers: Readers,
+    private readonly options: CommandsOptions,
   ) {}
 
   @RpcMethod('process.start', { summary: 'Starts a program that outlives the request, the socket and the server.' })
   async start(@RpcParams() params: StartProcessParams, @RpcContext() { connection }: RpcCall) {
-    const { sessionId, commandName, args, attach, ...rest } = params;
+    const { sessionId, commandName, args, attach, timeoutMs, ...rest } = params;
+    if (timeoutMs !== undefined) requireWithin('timeoutMs', timeoutMs, this.options.maxTimeoutMs);
     const process = await this.processes.start(this.sessions.find(sessionId), {
       ...rest,
+      ...runLimits(params, this.options),
+      ...(timeoutMs === undefined ? {} : { timeoutMs }),
       args: [commandName, ...args],
       stdin: params.stdin ?? (params.pty ? 'open' : 'closed'),
     });
