@@ -24,7 +24,7 @@ func (a *agent) copyFile(ex *exchange, head []byte) error {
 		return err
 	}
 	defer cancel()
-	destination, err := cleanPath(request.Destination)
+	destination, err := request.cleanDestination(ctx, source)
 	if err != nil {
 		return err
 	}
@@ -38,6 +38,20 @@ func (a *agent) copyFile(ex *exchange, head []byte) error {
 	}
 	ex.answerJSON(map[string]any{"source": validText(source), "destination": validText(destination), "bytes": bytes})
 	return nil
+}
+
+// cleanDestination also refuses a name that only a directory can have for what is none.
+func (h copyHead) cleanDestination(ctx context.Context, source string) (string, error) {
+	destination, err := cleanPath(h.Destination)
+	if err != nil || !namesDirectory(h.Destination) {
+		return destination, err
+	}
+	return destination, asUser(ctx, func() error {
+		if requireDirectory(source) == nil {
+			return nil
+		}
+		return refuseSlash(h.Destination, destination)
+	})
 }
 
 // copyTo copies a file or a tree to a name that is given to it when it is complete. follow says whether links at both ends

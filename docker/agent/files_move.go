@@ -11,7 +11,7 @@ func (a *agent) moveFile(ex *exchange, head []byte) error {
 		return err
 	}
 	defer cancel()
-	destination, err := cleanPath(request.Destination)
+	destination, err := request.cleanDestination(ctx, source)
 	if err != nil {
 		return err
 	}

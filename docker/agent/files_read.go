@@ -24,7 +24,8 @@ type pathHead interface {
 	target() (asked string, timeoutMs *float64)
 }
 
-// forPath decodes such a head, and gives the request its time: its own, or else limit.
+// forPath decodes such a head, and gives the request its time: its own, or else limit. What has a slash behind it must be
+// a directory.
 func forPath[T pathHead](ex *exchange, head []byte, limit time.Duration) (
 	request T, clean string, ctx context.Context, cancel context.CancelFunc, err error) {
 	if request, err = decodeHead[T](head); err != nil {
@@ -35,7 +36,21 @@ func forPath[T pathHead](ex *exchange, head []byte, limit time.Duration) (
 		return
 	}
 	ctx, cancel = ex.within(timeoutMs, limit)
+	if namesDirectory(asked) && !makesItself(request) {
+		if err = asUser(ctx, func() error { return requireDirectory(clean) }); err != nil {
+			cancel()
+		}
+	}
 	return
+}
+
+// makesItself says that a request's path need not be there.
+func makesItself(request pathHead) bool {
+	switch request.(type) {
+	case writeHead, createDirectoryHead:
+		return true
+	}
+	return false
 }
 
 type readAnswer struct {

@@ -83,6 +83,47 @@ func TestWriteModes(t *testing.T) {
 	}
 }
 
+func TestASlashBehindANameMeansADirectory(t *testing.T) {
+	f := connectFiles(t)
+	f.put("file", "old", "create")
+	f.asOwner(os.Mkdir(f.at("dir"), 0o777))
+	f.asOwner(os.Chmod(f.at("dir"), 0o777))
+	both := func(source, destination string) fields {
+		return fields{"source": f.at(source), "destination": f.at(destination), "overwrite": true, "recursive": true}
+	}
+	for _, c := range []struct {
+		method string
+		head   fields
+		code   string
+	}{
+		{"read_file", fields{"path": f.at("file/")}, "not_a_directory"},
+		{"read_file", fields{"path": f.at("dir/")}, "is_a_directory"},
+		{"stat_file", fields{"path": f.at("file/")}, "not_a_directory"},
+		{"stat_file", fields{"path": f.at("dir/")}, ""},
+		{"stat_file", fields{"path": f.at("none/")}, "not_found"},
+		{"list_directory", fields{"path": f.at("dir/")}, ""},
+		{"delete_file", fields{"path": f.at("file/")}, "not_a_directory"},
+		{"copy_file", both("file/", "copy"), "not_a_directory"},
+		{"copy_file", both("file", "copy/"), "not_a_directory"},
+		{"copy_file", both("dir/", "dir2/"), ""},
+		{"move_file", both("file/", "moved"), "not_a_directory"},
+		{"move_file", both("file", "moved/"), "not_a_directory"},
+		{"move_file", both("dir/", "dir3/"), ""},
+		{"create_directory", fields{"path": f.at("dir4/"), "recursive": true}, ""},
+		{"create_directory", fields{"path": f.at("dir5/")}, ""},
+		{"write_file", fields{"path": f.at("file/"), "mode": "create"}, "not_a_directory"},
+		{"write_file", fields{"path": f.at("new/"), "mode": "create", "parents": true}, "not_a_directory"},
+		{"write_file", fields{"path": f.at("dir4/"), "mode": "create"}, "is_a_directory"},
+	} {
+		if r := f.call(c.method, c.head, nil); r.code() != c.code {
+			t.Errorf("%s %v: %v", c.method, c.head, r.head)
+		}
+	}
+	if f.names() != "dir2 dir3 dir4 dir5 file" || f.content("file") != "old" {
+		t.Error(f.names())
+	}
+}
+
 func TestAWriteKeepsPermissionBitsAndAsksForThem(t *testing.T) {
 	f := connectFiles(t)
 	f.put("file", "old", "create")

@@ -55,6 +55,9 @@ func (a *agent) writeFile(ex *exchange, head []byte) error {
 	// What came with the request is written in the same step, and the whole of a small file in one.
 	err = w.inTurn(last, func() error {
 		return asUser(ctx, func() error {
+			if err := refuseSlash(request.Path, whole); err != nil {
+				return err
+			}
 			if err := w.open(request.Parents); err != nil {
 				return err
 			}

@@ -3,6 +3,7 @@ package main
 import (
 	"path"
 	"strings"
+	"syscall"
 	"time"
 	"unicode/utf8"
 )
@@ -41,6 +42,32 @@ func cleanPath(asked string) (string, error) {
 		return "", fail("invalid_path", "the path %s climbs out of %s", shorten(asked, messagePathBytes), workspace)
 	}
 	return path.Join(workspace, below), nil
+}
+
+// namesDirectory says that a path can only mean a directory, which cleanPath drops. "." and ".." are ones by themselves.
+func namesDirectory(asked string) bool { return strings.HasSuffix(asked, "/") }
+
+// requireDirectory is for a path that namesDirectory. It runs on a thread of the sandbox user.
+func requireDirectory(whole string) error {
+	fd, err := openAt(atFdcwd, whole, oPath|syscall.O_DIRECTORY, 0, 0)
+	if err != nil {
+		return pathFailure(whole, specialAncestor(whole, err))
+	}
+	syscall.Close(fd)
+	return nil
+}
+
+// refuseSlash is for the name of a file that is to be written: with a slash behind it, it is none.
+func refuseSlash(asked, whole string) error {
+	if !namesDirectory(asked) {
+		return nil
+	}
+	if err := requireDirectory(whole); err != nil && asFailure(err).Code != "not_found" {
+		return err
+	} else if err != nil {
+		return fileFailure("not_a_directory", whole)
+	}
+	return fileFailure("is_a_directory", whole)
 }
 
 // climbs says whether a relative path is at some point above where it begins, even if it comes back.

@@ -301,12 +301,15 @@ describe('the data channel refuses', () => {
   it.each([
     ['a missing file', 'none', 404, 'not_found'],
     ['what is below a file', 'empty/x', 409, 'not_a_directory'],
+    ['a file with a slash behind it', 'empty/', 409, 'not_a_directory'],
+    ['a missing directory', 'none/', 404, 'not_found'],
     ['a file of root', '/etc/shadow', 403, 'permission_denied'],
     ['a device', '/dev/zero', 422, 'special_file'],
     ['the agent itself', '/proc/1/environ', 422, 'special_file'],
     ['a path out of the workspace', '../etc/passwd', 400, 'invalid_path'],
     ['a path with a zero byte', 'a\0b', 400, 'invalid_path'],
     ['a name that is too long', 'n'.repeat(300), 400, 'name_too_long'],
+    ['a path that is too long', 'n/'.repeat(2500), 400, 'invalid_path'],
   ])('%s', async (_what, path, status, reason) => {
     const reply = await files.get(path);
     expect([reply.status, refusalOf(reply).reason]).toEqual([status, reason]);
@@ -315,6 +318,8 @@ describe('the data channel refuses', () => {
 
   it.each([
     ['a directory', '/workspace', 409, 'is_a_directory'],
+    ['a name with a slash behind it', 'newdir/', 409, 'not_a_directory'],
+    ['a file with a slash behind it', 'empty/', 409, 'not_a_directory'],
     ['the read-only root', '/etc/new', 403, 'read_only_file_system'],
     ['a device', '/dev/null', 422, 'special_file'],
   ])('to write over %s', async (_what, path, status, reason) => {
