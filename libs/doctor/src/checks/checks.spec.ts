@@ -94,6 +94,15 @@ describe('a check', () => {
       withKernel({ sysctls: { 'kernel.unprivileged_bpf_disabled': 0 } }),
       /BPF/,
     ],
+    ...['fs.protected_symlinks', 'fs.protected_hardlinks', 'fs.protected_fifos', 'kernel.kptr_restrict'].map(
+      (name): [string, string, Verdict, Host, RegExp] => [
+        'kernel-settings',
+        `${name}=0`,
+        'warn',
+        withKernel({ sysctls: { [name]: 0 } }),
+        new RegExp(`^${name}=0: `),
+      ],
+    ),
     [
       'shared-limits',
       'few inotify instances',
@@ -112,7 +121,13 @@ describe('a check', () => {
     ['disk-limit', 'another error', 'fail', withProbes({ tmp: limit({ endReason: 'EIO' }) }), /\/tmp/],
     ['disk-limit', 'the next best way', 'warn', withProbes({ diskLimitKind: 'tmpfs' }), /tmpfs/],
     ['memory-limit', 'none', 'fail', withProbes({ memory: limit({ endReason: 'exited' }) }), /exited/],
-    ['pids-limit', 'none', 'fail', withProbes({ pids: { limit: 24, reached: 1000, endReason: 'exited' } }), /1000/],
+    [
+      'pids-limit',
+      'none',
+      'fail',
+      withProbes({ pids: { limit: 24, reached: 1000, endReason: 'exited' } }),
+      /limit of 24, and 48 on top.* 1000/,
+    ],
     ['cpu-limit', 'another one', 'fail', withSandbox({ cpus: 2 }), /2\./],
   ])('%s says of %s: %s', (id, _what, verdict, host, found) => {
     const judged = judge(id, host);

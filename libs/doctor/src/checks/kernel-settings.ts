@@ -9,6 +9,9 @@ export const WANTED_SETTINGS: Readonly<Record<string, { least: number; because: 
   'kernel.perf_event_paranoid': { least: 2, because: 'every user may watch the kernel' },
   'fs.protected_symlinks': { least: 1, because: 'links in /tmp are followed for other users' },
   'fs.protected_hardlinks': { least: 1, because: "links can be made to others' files" },
+  'fs.protected_fifos': { least: 1, because: 'FIFOs that others have put into /tmp are opened for files' },
+  'fs.protected_regular': { least: 1, because: 'files that others have put into /tmp are opened for one of their own' },
+  'kernel.kptr_restrict': { least: 1, because: 'programs may read where the kernel lies in memory' },
 };
 
 /** Settings that take weapons away from whoever got past another wall. */

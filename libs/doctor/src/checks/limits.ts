@@ -61,10 +61,10 @@ export const pidsLimit: Check = {
   needs: ['probes'],
   judge: probing(({ pids }) => {
     if (pids.reached <= pids.limit + AGENT_PIDS && pids.endReason === 'exited') {
-      return ok(`With a limit of ${pids.limit} a program could start ${pids.reached}.`);
+      return ok(`${limitOf(pids)} a program could start ${pids.reached} processes.`);
     }
     return fail(
-      `With a limit of ${pids.limit} a program could start ${pids.reached} and ended as ${pids.endReason}.`,
+      `${limitOf(pids)} a program could start ${pids.reached} processes and ended as ${pids.endReason}.`,
       'Enable the pids controller of cgroups.',
     );
   }),
@@ -84,6 +84,11 @@ export const cpuLimit: Check = {
     return fail(`The kernel gives a sandbox with ${limit} CPUs ${cpus}.`, 'Enable the cpu controller of cgroups.');
   }),
 };
+
+/** A program gets what the agent does not need of its own share. */
+function limitOf({ limit }: LimitFacts): string {
+  return `With a limit of ${limit}, and ${AGENT_PIDS} on top that the agent may need,`;
+}
 
 function isHeld({ limit, reached, endReason }: LimitFacts): boolean {
   return reached <= limit && reached >= limit * LEAST_USABLE && endReason === 'ENOSPC';
