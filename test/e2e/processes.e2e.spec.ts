@@ -57,7 +57,7 @@ describe('a background process', () => {
 
     expect(await other.state()).toBe('Active');
     await process.call('kill');
-    await process.exited();
+    await process.call('wait');
     expect(await other.state()).toBe('Idle');
   });
 

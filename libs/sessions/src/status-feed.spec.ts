@@ -109,6 +109,10 @@ describe('a subscription', () => {
     expect(await rest(again)).toEqual(['1', '2']);
   });
 
+  it('from a cursor of an earlier life that may never have been given is told the same: nobody knows any more', async () => {
+    expect(await rest(feedOf().subscribe({}, `${'ab'.repeat(6)}-${'9'.repeat(15)}`))).toEqual(['server_restarted']);
+  });
+
   it('ends a wait when it is closed, and makes room for another', async () => {
     const feed = feedOf();
     const [first] = [feed.subscribe({}), feed.subscribe({})];
