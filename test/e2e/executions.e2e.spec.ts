@@ -128,6 +128,18 @@ describe('execution.run', () => {
     expect(result.stdout).toBe('');
   });
 
+  it('ends a program that has used up its CPU time', async () => {
+    const result = await run({ code: "print('so far', flush=True)\nwhile True: pass", timeout: 60, cpuTimeMs: 300 });
+    expect(result).toMatchObject({
+      status: 'failed',
+      endReason: 'cpu_exceeded',
+      errorCode: 'cpu_exceeded',
+      error: 'The program used up the 300 ms of CPU time that it had and was killed.',
+      stdout: 'so far\n',
+      limitsHit: ['cpu_time'],
+    });
+  });
+
   it('ends a program at its timeout, counted in seconds, and shows what it had printed', async () => {
     const result = await run({ code: "import time\nprint('so far', flush=True)\ntime.sleep(3600)", timeout: 5 });
     expect(result).toMatchObject({

@@ -141,8 +141,14 @@ export class ExecutionsService implements OnApplicationShutdown {
       if (!written.success)
         return { success: false, status: 'failed' as const, error: written.error, errorCode: written.errorCode };
     }
-    const { code, args, stdin } = params;
-    const command = { type: 'execute_code', code, args, ...(stdin === undefined ? {} : { stdin }) };
+    const { code, args, stdin, cpuTimeMs } = params;
+    const command = {
+      type: 'execute_code',
+      code,
+      args,
+      ...(stdin === undefined ? {} : { stdin }),
+      ...(cpuTimeMs === undefined ? {} : { cpuTimeMs }),
+    };
     const timeoutMs = Math.ceil(params.timeout * MS_PER_SECOND);
     const { success, result, error, errorCode } = await this.commands.execute(session, command, { signal, timeoutMs });
     return {

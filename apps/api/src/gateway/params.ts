@@ -242,6 +242,10 @@ export class RunExecutionParams {
   @Min(0.001)
   timeout = 30;
 
+  /** CPU time of all that the code starts together; beyond it, the end is `cpu_exceeded`. */
+  @IsTimeoutMs()
+  cpuTimeMs?: number;
+
   /** MB. */
   @IsOptional()
   @IsInt()
