@@ -2,7 +2,6 @@ import { Logger } from '@nestjs/common';
 
 import { type ProcessInfo, RuntimeError, type Sandbox, type SandboxRecord, type SandboxRuntime } from '#libs/runtime';
 
-import type { Gate } from './gate.js';
 import { type ReadClaim, readClaim } from './session-claim.js';
 
 /** On a busy host an agent may answer late: only after so many tries a sandbox is nobody's. */
@@ -30,7 +29,8 @@ export class Adoption {
 
   constructor(
     private readonly runtime: SandboxRuntime,
-    private readonly gate: Gate,
+    /** How many are asked at once. */
+    private readonly width: number,
     private readonly orphanAgeMs: number,
     private readonly registry: Registry,
   ) {}
@@ -80,15 +80,17 @@ export class Adoption {
   private async adoptAll(): Promise<void> {
     const records = await this.runtime.list();
     const known = this.registry.known();
-    const outcomes = await Promise.allSettled(
-      records
-        .filter(({ id, createdAt }) => !known.has(id) && !(this.isOpen && createdAt >= this.startedAt))
-        .map((record) => this.gate.run(() => this.adoptOne(record))),
-    );
-    const failed = outcomes.filter((outcome) => outcome.status === 'rejected');
-    for (const { reason } of failed) {
-      if (isEngineAway(reason)) throw reason;
-      this.logger.warn({ message: 'a container could not be adopted', error: reason });
+    const foreign = records
+      .filter(({ id, createdAt }) => !known.has(id) && !(this.isOpen && createdAt >= this.startedAt))
+      .values();
+    const failed: unknown[] = [];
+    const adoptNext = async (): Promise<void> => {
+      for (const record of foreign) await this.adoptOne(record).catch((error: unknown) => failed.push(error));
+    };
+    await Promise.all(Array.from({ length: this.width }, adoptNext));
+    for (const error of failed) {
+      if (isEngineAway(error)) throw error;
+      this.logger.warn({ message: 'a container could not be adopted', error });
     }
     this.done = failed.length === 0 || ++this.tries >= MAX_TRIES;
   }

@@ -7,7 +7,6 @@ import { Adoption } from './adoption.js';
 import { Admission, type Applicant, requireWait } from './admission.js';
 import { ClaimKeeper } from './claim-keeper.js';
 import { DomainError } from './domain-error.js';
-import { Gate } from './gate.js';
 import { completeConfig, requireClaimable, requireLanguage, requireWithin, sandboxLimits } from './limits.js';
 import { SessionsOptions } from './options.js';
 import type { PoolCounts } from './pool-counts.js';
@@ -67,7 +66,7 @@ export class SessionsService implements OnApplicationBootstrap, OnApplicationShu
       mayFill: () => this.adoption.isDone && this.admission.isEngineFree,
     });
     this.maker = new SessionMaker(runtime, this.pool, this.admission);
-    this.adoption = new Adoption(runtime, new Gate(options.maxConcurrentCreates), options.orphanAgeMs, {
+    this.adoption = new Adoption(runtime, options.maxConcurrentCreates, options.orphanAgeMs, {
       known: () => this.knownSandboxes(),
       takeUp: (claim, sandbox, processes) => this.takeUp(claim, sandbox, processes),
     });
