@@ -413,6 +413,36 @@ describe('execute_code beside the files of the session', () => {
     });
   });
 
+  it.each([
+    ['javascript', 'console.log("x".repeat(3_000_000)); process.exit(0);'],
+    ['typescript', 'enum Size { Large = 3_000_000 }\nconsole.log("x".repeat(Size.Large)); process.exit(0);'],
+    [
+      'javascript',
+      `const { spawn } = require('node:child_process');
+       const child = ['-e', 'console.log("x".repeat(1_500_000)); process.exit(0)'];
+       spawn(process.execPath, child, { stdio: 'inherit' }).on('exit', () => {
+         console.log('x'.repeat(1_499_999));
+         process.exit(0);
+       });`,
+    ],
+  ])('gets all that a %s program printed before it exits: %s', async (language, code) => {
+    const session = await server.session({ language });
+    expect(await session.ok('execute_code', { code })).toMatchObject({
+      exitCode: 0,
+      stdoutBytes: 3_000_001,
+      stderr: '',
+    });
+  });
+
+  it('shows a JavaScript program nothing of how it is run', async () => {
+    const session = await server.session({ language: 'nodejs' });
+    const code = 'console.log(process.argv.length, process.execArgv, Object.keys(require.cache).length);\nnull.boom();';
+    const { stdout, stderr } = await session.ok('execute_code', { code });
+    expect(stdout).toBe('2 [] 1\n');
+    expect(stderr).toMatch(/main\.js|\.run-/);
+    expect(stderr).not.toContain('stdio.cjs');
+  });
+
   it('imports a JavaScript module that was written before', async () => {
     const session = await server.session({ language: 'nodejs' });
     await session.ok('write_file', {
