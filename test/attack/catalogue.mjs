@@ -24,17 +24,24 @@ async function load(file) {
   return { ...attack, file, group: parts[0], folder: join(FOLDER, ...parts.slice(0, -1)) };
 }
 
-/** @param only numbers and ranges, as in `3,17,40-43` @param group the name of a folder of cases */
-export function choose(cases, { only, group }) {
+/**
+ * @param only numbers and ranges, as in `3,17,40-43` @param group the name of a folder of cases
+ * @param share `1/2`: of these every second one, from the first on; `2/2`: the others
+ */
+export function choose(cases, { only, group, share = '1/1' }) {
   const wanted = only?.split(',').map((part) => part.split('-').map(Number));
   if (wanted?.some((range) => range.length > 2 || range.some((number) => !Number.isInteger(number)))) {
     throw new Error(`--only takes numbers and ranges, as in 3,17,40-43, and not ${only}`);
   }
-  const chosen = cases.filter(
-    (attack) =>
-      (!wanted || wanted.some(([from, to = from]) => attack.number >= from && attack.number <= to)) &&
-      (!group || attack.group === group),
-  );
+  const [which, shares] = share.split('/').map(Number);
+  if (!(which >= 1 && which <= shares)) throw new Error(`--share takes one of several, as in 1/2, and not ${share}`);
+  const chosen = cases
+    .filter(
+      (attack) =>
+        (!wanted || wanted.some(([from, to = from]) => attack.number >= from && attack.number <= to)) &&
+        (!group || attack.group === group),
+    )
+    .filter((_, index) => index % shares === which - 1);
   if (chosen.length === 0) throw new Error('there is no such case');
   return chosen;
 }

@@ -178,6 +178,18 @@ export class AttackContext {
     return reply.result;
   }
 
+  /**
+   * Runs a Python program that stays, until its time is over; answers its result. Where the machine was too slow for it
+   * to write `ready` within that time, it is run again with more.
+   */
+  async expectTimedOut(args, ready, timeoutMs) {
+    for (let ms = timeoutMs; ; ms *= 3) {
+      const result = this.expectEnd(await this.session.run('python3', args, { timeoutMs: ms }), 'timed_out');
+      if (result.stdout.search(ready) !== -1) return result;
+      this.expect(ms < 20_000, `it wrote no ${ready} within ${ms} ms`);
+    }
+  }
+
   /** A program must have ended by itself with 0. Answers what it wrote. */
   expectDone(reply, what = 'a program') {
     this.expectEnd(reply, 'exited', what);

@@ -1,5 +1,6 @@
 // Hostile programs in one session while another does timed work: npm run attack
 //   --only 3,17,40-43   --group processes   --json report.json   --url ws://host:5000/ws/jsonrpc (a server that runs)
+//   --share 1/2 (every second case, the others being made elsewhere)
 //   --untimed (tells how much the attacks slowed the other session down, but does not judge by it)
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -28,6 +29,7 @@ const { values: options } = parseArgs({
   options: {
     only: { type: 'string' },
     group: { type: 'string' },
+    share: { type: 'string' },
     json: { type: 'string' },
     url: { type: 'string' },
     untimed: { type: 'boolean', default: false },

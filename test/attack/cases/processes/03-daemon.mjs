@@ -6,8 +6,7 @@ export const why = 'kills that go to a leader or its group leave such a process 
 
 export async function run(ctx) {
   const name = await ctx.program('03-daemon.py');
-  const timedOut = await ctx.session.run('python3', [name, 'stay'], { timeoutMs: 700 });
-  const { leftoversKilled } = ctx.expectEnd(timedOut, 'timed_out');
+  const { leftoversKilled } = await ctx.expectTimedOut([name, 'stay'], 'daemon runs', 700);
   ctx.expect(leftoversKilled === 1, `one daemon was to be killed, and ${leftoversKilled} were`);
   await ctx.expectNoProcess();
 

@@ -6,7 +6,7 @@ export const why = 'a kill that asks politely leaves such a program running';
 
 export async function run(ctx) {
   const name = await ctx.program('04-ignores-signals.py');
-  ctx.expectEnd(await ctx.session.run('python3', [name], { timeoutMs: 600 }), 'timed_out');
+  await ctx.expectTimedOut([name], 'ignored', 600);
   const command = { type: 'execute_shell', commandName: 'python3', args: [name] };
   const cancelled = ctx.session.stream(command);
   await cancelled.said('ignored');

@@ -6,8 +6,7 @@ export const why = 'who looks for processes by their executable does not find th
 
 export async function run(ctx) {
   const name = await ctx.program('11-deleted-binary.py');
-  const reply = await ctx.session.run('python3', [name], { timeoutMs: 1_000 });
-  const { stdout, leftoversKilled } = ctx.expectEnd(reply, 'timed_out');
+  const { stdout, leftoversKilled } = await ctx.expectTimedOut([name], /\(deleted\)[^]*\(deleted\)/, 1_000);
   const deleted = stdout.match(/\(deleted\)/g)?.length ?? 0;
   ctx.expect(deleted === 2, `two programs without a file were to run: ${stdout}`);
   ctx.expect(leftoversKilled === 2, `${leftoversKilled} leftovers were killed`);

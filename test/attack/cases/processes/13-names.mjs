@@ -13,8 +13,7 @@ export async function run(ctx) {
   const { kind } = ctx.expectEnd(long, 'spawn_failed', 'an argv of 2 MB');
   ctx.expect(kind === 'args_too_long', `an argv of 2 MB failed because of ${kind}`);
   const name = await ctx.program('13-names.py');
-  const reply = await ctx.session.run('python3', [name], { timeoutMs: 1_200 });
-  const { stdout, leftoversKilled } = ctx.expectEnd(reply, 'timed_out');
+  const { stdout, leftoversKilled } = await ctx.expectTimedOut([name], 'daemons', 1_200);
   const daemons = Number(/(\d+) daemons/.exec(stdout)?.[1]);
   ctx.expect(daemons > 0 && leftoversKilled === daemons, `of ${daemons} daemons ${leftoversKilled} were killed`);
   await ctx.expectNoProcess();
