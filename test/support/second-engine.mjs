@@ -24,7 +24,8 @@ PATH=$PATH_OF_RUNC exec runc "$@"
  * delete the other engine's. And it is entered by `nsenter`, for `ip netns exec` mounts another /sys, without cgroups.
  */
 export class SecondEngine {
-  #name = `cbe2e-${randomBytes(3).toString('hex')}`;
+  /** Begins so in all engines of one run of the tests, which can tell them from those of another by it. */
+  #name = `cbe2e-${process.env.CODEBEAKER_TEST_RUN ?? 'alone'}-${randomBytes(3).toString('hex')}`;
   #directory = join(tmpdir(), `codebeaker-engine-${this.#name}`);
   #socket = join(this.#directory, 'docker.sock');
   #options;
