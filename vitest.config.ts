@@ -1,9 +1,12 @@
 import { defineConfig } from 'vitest/config';
 
+import { LongFilesFirst } from './test/support/long-files-first.js';
+
 const shared = { ssr: { resolve: { conditions: ['source'] } } };
 
 export default defineConfig({
   test: {
+    sequence: { sequencer: LongFilesFirst },
     projects: [
       {
         ...shared,

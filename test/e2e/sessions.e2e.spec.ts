@@ -1,17 +1,16 @@
 import { describe, expect, it } from 'vitest';
 
-import { imageOf } from '../support/images.js';
 import { eventually } from '../support/eventually.js';
+import { HOLD, release } from '../support/held.js';
+import { imageOf } from '../support/images.js';
 import { docker } from '../support/leftovers.js';
-import type { RpcClient, RpcFailure } from '../support/rpc-client.js';
+import type { RpcFailure } from '../support/rpc-client.js';
 import { useServer } from '../support/server-under-test.js';
 import { written } from '../support/streamed.js';
 import type { TestSession } from '../support/test-session.js';
 
 const MIB = 1_048_576;
-const MS_PER_MINUTE = 60_000;
 const NEVER = '0 0 0 1 1 *';
-const EVERY_SECOND = '*/1 * * * * *';
 
 const DEFAULTS = {
   idleTimeoutMinutes: 30,
@@ -22,9 +21,6 @@ const DEFAULTS = {
   diskLimitMB: 1024,
   network: 'none',
 };
-
-/** Says `up`, and ends with `done` when {@link release} tells it to. */
-const HOLD = { commandName: 'sh', args: ['-c', 'mkfifo hold && echo up && cat hold'] };
 
 describe('a session', () => {
   const server = useServer({
@@ -418,167 +414,3 @@ describe('a session', () => {
     }
   });
 });
-
-describe('the time of a session', () => {
-  const server = useServer({ CLEAN_UP_CRON: EVERY_SECOND });
-  const extend = ({ id }: TestSession, changes: object): Promise<any> =>
-    server.client.call('session.extend', { sessionId: id, ...changes });
-
-  it('runs out when it is idle for as long as it was told', async () => {
-    const session = await server.session({ idleTimeoutMinutes: 0.02 });
-    expect(await endOf(server.client, session.id)).toMatchObject({
-      code: -32002,
-      data: { reason: 'session_ended', endReason: 'idle_timeout' },
-    });
-    await gone(session);
-    expect(await server.client.refusal('session.close', { sessionId: session.id })).toMatchObject({
-      data: { endReason: 'idle_timeout' },
-    });
-  });
-
-  it('runs out when it has lived for as long as it may', async () => {
-    const session = await server.session({ maxLifetimeMinutes: 0.02 });
-    expect(await endOf(server.client, session.id)).toMatchObject({ data: { endReason: 'lifetime_exceeded' } });
-    await gone(session);
-  });
-
-  it('never counts as idle time while a command runs, and begins anew behind it', async () => {
-    const session = await server.session();
-    const running = session.stream('execute_shell', HOLD);
-    await written(server.client, running.id, 'up');
-    await extend(session, { idleTimeoutMinutes: 0.01 });
-    // Idle for as long and made later: when it is ended, the clean-up has seen both.
-    const canary = await server.session({ idleTimeoutMinutes: 0.01 });
-    await endOf(server.client, canary.id);
-    expect(await server.client.call('session.get', { sessionId: session.id })).toMatchObject({ state: 'Active' });
-    await extend(session, { idleTimeoutMinutes: 30 });
-    await release(session);
-    expect(await running.result).toMatchObject({ success: true, result: { exitCode: 0 } });
-    const behind = await server.session({ idleTimeoutMinutes: 0.01 });
-    await endOf(server.client, behind.id);
-    expect(await session.sh('echo here')).toBe('here\n');
-    await extend(session, { idleTimeoutMinutes: 0.01 });
-    expect(await endOf(server.client, session.id)).toMatchObject({ data: { endReason: 'idle_timeout' } });
-  });
-
-  it('kills what runs when the life is over, and whoever waits hears it with the output so far', async () => {
-    const session = await server.session();
-    const running = session.stream('execute_shell', HOLD);
-    await written(server.client, running.id, 'up');
-    await extend(session, { maxLifetimeMinutes: 0.01 });
-    expect(await running.result).toMatchObject({
-      success: false,
-      errorCode: 'killed',
-      result: { endReason: 'killed', stdout: 'up\n', exitCode: null },
-    });
-    expect(await endOf(server.client, session.id)).toMatchObject({ data: { endReason: 'lifetime_exceeded' } });
-    await gone(session);
-  });
-
-  it('is what it was last extended to', async () => {
-    const [saved, lost] = await Promise.all([server.session(), server.session()]);
-    const soon = (session: TestSession): number =>
-      (Date.now() - Date.parse(session.created.createdAt)) / MS_PER_MINUTE + 0.15;
-    await extend(saved, { maxLifetimeMinutes: soon(saved) });
-    await extend(saved, { maxLifetimeMinutes: 120 });
-    await extend(lost, { maxLifetimeMinutes: soon(lost) });
-    expect(await endOf(server.client, lost.id)).toMatchObject({ data: { endReason: 'lifetime_exceeded' } });
-    expect(await saved.sh('echo here')).toBe('here\n');
-  });
-});
-
-describe('the quotas of a server', () => {
-  const server = useServer({
-    MAX_SESSIONS: '2',
-    MAX_QUEUED_CREATES: '0',
-    MAX_MEMORY_MB: '256',
-    MAX_CPUS: '1.5',
-    MAX_PIDS: '128',
-    MAX_DISK_MB: '64',
-    MAX_LIFETIME_MINUTES: '60',
-    MAX_TIMEOUT_MS: '10000',
-  });
-
-  it.each([
-    { quota: 'memoryLimitMB', asked: 257, limit: 256 },
-    { quota: 'cpuLimit', asked: 1.6, limit: 1.5 },
-    { quota: 'pidsLimit', asked: 129, limit: 128 },
-    { quota: 'diskLimitMB', asked: 65, limit: 64 },
-    { quota: 'maxLifetimeMinutes', asked: 60.1, limit: 60 },
-  ])('refuse a $quota of $asked', async ({ quota, asked, limit }) => {
-    const refusal = await server.client.refusal('session.create', { language: 'python', [quota]: asked });
-    expect(refusal).toMatchObject({ code: -32006, data: { reason: 'quota_exceeded', quota, limit } });
-    expect(refusal.message).toContain(String(limit));
-  });
-
-  it('cap the defaults, so that a server which gives less refuses nobody for them', async () => {
-    const session = await server.session();
-    expect(session.created.config).toMatchObject({
-      memoryLimitMB: 256,
-      cpuLimit: 1,
-      pidsLimit: 128,
-      diskLimitMB: 64,
-      maxLifetimeMinutes: 60,
-      idleTimeoutMinutes: 30,
-    });
-    const command = { type: 'execute_shell', commandName: 'true' };
-    for (const more of [{ timeoutMs: 10_001 }, { command: { ...command, timeoutMs: 10_001 } }]) {
-      expect(await server.client.refusal('session.execute', { sessionId: session.id, command, ...more })).toMatchObject(
-        { code: -32006, data: { reason: 'quota_exceeded', quota: 'timeoutMs', limit: 10_000 } },
-      );
-    }
-    expect(await session.run('true')).toMatchObject({ success: true });
-    await session.close();
-  });
-
-  it('let no storm of requests make more sessions than there may be', async () => {
-    const outcomes = await Promise.allSettled(Array.from({ length: 8 }, () => server.session()));
-    const made = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
-    const refused = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason] : []));
-    expect(made).toHaveLength(2);
-    for (const refusal of refused) {
-      expect(refusal).toMatchObject({
-        code: -32006,
-        data: { reason: 'quota_exceeded', quota: 'maxSessions', limit: 2 },
-      });
-    }
-    await made[0]!.close();
-    const another = await server.session();
-    expect(await another.run('true')).toMatchObject({ success: true });
-    await Promise.all([made[1]!.close(), another.close()]);
-  });
-});
-
-async function release(session: TestSession): Promise<void> {
-  await session.sh('echo done > hold');
-}
-
-/** The refusal that an ended session answers with; asked for until it comes. */
-async function endOf(client: RpcClient, sessionId: string): Promise<RpcFailure> {
-  const refusal = await eventually(
-    () =>
-      client.call('session.get', { sessionId }).then(
-        () => undefined,
-        (error: RpcFailure) => error,
-      ),
-    (answer) => answer !== undefined,
-    'the session has ended',
-    60_000,
-  );
-  return refusal!;
-}
-
-async function gone({ containerId }: TestSession): Promise<void> {
-  await eventually(
-    () =>
-      docker()
-        .getContainer(containerId)
-        .inspect()
-        .then(
-          () => false,
-          ({ statusCode }) => statusCode === 404,
-        ),
-    (isGone) => isGone,
-    'the container is gone',
-  );
-}

@@ -6,7 +6,13 @@ import { WatchedProcess } from '../support/watched-process.js';
 const SESSIONS = 5;
 const KILLS = 2;
 const LINES = 1_500;
-const PRINTS = `i=0; while [ $i -lt ${LINES} ]; do i=$((i+1)); echo $i; sleep 0.01; done; exit $1`;
+const PRINTS = `
+import sys, time
+for line in range(1, ${LINES} + 1):
+    print(line, flush=True)
+    time.sleep(0.01)
+sys.exit(int(sys.argv[1]))
+`;
 
 const server = useServerProcess();
 
@@ -46,7 +52,7 @@ describe('a server that is killed', () => {
     const followers = await Promise.all(
       Array.from({ length: SESSIONS }, async (_, number) => {
         const { id } = await server.session();
-        const started = { commandName: 'sh', args: ['-c', PRINTS, 'sh', String(number)], attach: false };
+        const started = { commandName: 'python3', args: ['-c', PRINTS, String(number)], attach: false };
         const { processId } = await server.client.call('process.start', { sessionId: id, ...started });
         return new Follower(processId, number);
       }),
