@@ -155,6 +155,12 @@ func (o *output) produced() (produced [4]uint64, truncated bool) {
 	return produced, o.truncated
 }
 
+func (o *output) isRead() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return len(o.readers) > 0
+}
+
 func (o *output) holds() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -175,8 +175,12 @@ func (p *process) supervise() {
 	p.sweep(false)
 	close(p.swept)
 	p.shutInput()
-	// Whoever did not read until now may never: what the dead have left is read to its end, and the ring drops.
-	p.output.stopWaiting()
+	// What the dead have left is read to its end. Whoever reads gets a moment for it; nobody else is waited for any more.
+	if p.output.isRead() {
+		defer time.AfterFunc(heldPipeWait, p.output.stopWaiting).Stop()
+	} else {
+		p.output.stopWaiting()
+	}
 	// All that could write has been killed: if the end of the output does not come now, somebody else holds the pipe.
 	for _, source := range p.sources {
 		source.SetReadDeadline(time.Now().Add(heldPipeWait))
