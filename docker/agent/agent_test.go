@@ -108,6 +108,40 @@ func TestAPeerThatOverrunsItsCreditIsToldSo(t *testing.T) {
 	}
 }
 
+func TestASilentServersRunsEndAndNothingElse(t *testing.T) {
+	s := connect(t)
+	s.input.Write(make([]byte, maxFrameBytes))
+	s.greet(`{"protocol":1,"nonce":"0123456789abcdef0123456789abcdef","silenceMs":1500}`)
+	started, detached := command("sleep", "60"), command("sleep", "60").with("detached", true)
+	s.call("start", started, nil)
+	s.open("wait", fields{"processId": started["processId"]}, nil, true)
+	s.open("run", detached, nil, true)
+	run := s.open("run", command("sleep", "60"), nil, true)
+	for begin := time.Now(); time.Since(begin) < 2*time.Second; time.Sleep(20 * time.Millisecond) {
+		s.input.Write(make([]byte, lengthBytes))
+	}
+	if len(s.agent.table.startedAlive()) != 1 || len(s.agent.table.all()) != 3 {
+		t.Fatal("a server that only sends padding is taken for silent")
+	}
+	r := s.wait(run)
+	r.ends(t, endCancelled)
+	if r.head["message"] != errSilent.Message {
+		t.Error(r.head)
+	}
+	alive := 0
+	for _, p := range s.agent.table.all() {
+		if p.ended() == nil {
+			alive++
+		}
+	}
+	if alive != 2 {
+		t.Errorf("%d of the other two live", alive)
+	}
+	if r := s.call("ping", nil, nil); r.code() != "" {
+		t.Error("a server that comes back is not answered")
+	}
+}
+
 func TestANewConnectionKillsRunsAndLeavesTheStarted(t *testing.T) {
 	s := connect(t)
 	started, run := command("sleep", "60"), command("sleep", "60")

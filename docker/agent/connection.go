@@ -3,10 +3,16 @@ package main
 import (
 	"encoding/binary"
 	"sync"
+	"time"
 )
 
-// maxExchanges bounds the requests that run at once. One more is answered busy, by the reader itself.
-const maxExchanges = 256
+const (
+	// maxExchanges bounds the requests that run at once. One more is answered busy, by the reader itself.
+	maxExchanges = 256
+	// silenceLooks is how often a silent server is looked for before it is given up. Looks are counted, and not the time:
+	// who was paused, this sandbox or the server's machine, has not been silent.
+	silenceLooks = 6
+)
 
 // connection is the life of one server's attachment, from its HELLO to the next one or to the end of stdin.
 type connection struct {
@@ -14,6 +20,11 @@ type connection struct {
 
 	mu        sync.Mutex
 	exchanges map[uint32]*exchange
+	over      chan struct{}
+}
+
+func newConnection(a *agent) *connection {
+	return &connection{agent: a, exchanges: map[uint32]*exchange{}, over: make(chan struct{})}
 }
 
 func (c *connection) post(whole []byte) { c.agent.writer.post(c, whole) }
@@ -40,15 +51,46 @@ func (c *connection) end() {
 	open := c.exchanges
 	c.exchanges = map[uint32]*exchange{}
 	c.mu.Unlock()
+	close(c.over)
 	for _, ex := range open {
 		ex.cancel(errDisconnected)
+	}
+}
+
+// watch ends the runs of a server that says nothing for so long: it is dead or cut off, and the engine tells nobody. What
+// else it had asked for may wait for it, should it live after all.
+func (c *connection) watch(reader *frameReader, silence time.Duration) {
+	ticker := time.NewTicker(max(silence/silenceLooks, time.Millisecond))
+	defer ticker.Stop()
+	for quiet := 0; ; {
+		select {
+		case <-c.over:
+			return
+		case <-ticker.C:
+		}
+		if quiet++; reader.heard.Swap(false) {
+			quiet = 0
+		}
+		if quiet == silenceLooks {
+			c.endRuns()
+		}
+	}
+}
+
+func (c *connection) endRuns() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, ex := range c.exchanges {
+		if ex.awaited.Load() {
+			ex.cancel(errSilent)
+		}
 	}
 }
 
 // serve reads frames until stdin ends. Nothing that it calls waits for anybody: a server that is slow, or a sandbox
 // that is full, must not keep it from the next frame.
 func (a *agent) serve(reader *frameReader) error {
-	conn := &connection{agent: a, exchanges: map[uint32]*exchange{}}
+	conn := newConnection(a)
 	defer func() { conn.end() }()
 	for {
 		f, err := reader.next()
@@ -60,14 +102,17 @@ func (a *agent) serve(reader *frameReader) error {
 			continue
 		}
 		// A preamble and a HELLO belong together; one without the other is no connection.
-		opening, ok := a.greet(f)
+		opening, silence, ok := a.greet(f)
 		if !ok {
 			reader.tear()
 			continue
 		}
 		conn.end()
-		conn = &connection{agent: a, exchanges: map[uint32]*exchange{}}
+		conn = newConnection(a)
 		a.writer.replace(conn, opening)
+		if silence > 0 {
+			go conn.watch(reader, silence)
+		}
 	}
 }
 

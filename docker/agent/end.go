@@ -59,6 +59,9 @@ func (p *process) composeEnd() *processEnd {
 	end.EndReason = p.reason(end)
 	end.Limit = p.limitBehind(end.EndReason)
 	end.LimitsHit, end.FullDisks = limitsHit(end.EndReason, p.before, now), now.fullDisks()
+	if end.EndReason == endCancelled {
+		end.Message = p.note
+	}
 	if p.immune > 0 {
 		end.Message = addSentence(end.Message, fmt.Sprintf("%d of its processes could not be killed", p.immune))
 	}

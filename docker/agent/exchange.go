@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -24,6 +25,8 @@ type exchange struct {
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 	serial uint64 // the order in which requests came
+
+	awaited atomic.Bool // what it runs is for nobody but the server
 
 	// Of a `write`: set by the reader of frames.
 	writesTo   *process

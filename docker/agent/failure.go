@@ -27,6 +27,7 @@ func fail(code, format string, arguments ...any) *failure {
 var (
 	errCancelled    = fail("cancelled", "the request was cancelled")
 	errDisconnected = fail("cancelled", "the connection to the server ended")
+	errSilent       = fail("cancelled", "the server was not heard of any more")
 	errTimedOut     = fail("timed_out", "the request ran out of its time")
 	errOverrun      = fail("bad_request", "more data was sent than there was credit for")
 )

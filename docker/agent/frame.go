@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"io"
+	"sync/atomic"
 )
 
 // Frames, byte for byte as PROTOCOL.md has them.
@@ -70,6 +71,7 @@ type frameReader struct {
 	buffer     []byte
 	start, end int
 	seeking    bool
+	heard      atomic.Bool // something has come since somebody last looked
 }
 
 func newFrameReader(source io.Reader) *frameReader {
@@ -172,6 +174,7 @@ func (r *frameReader) fill() error {
 	n, err := r.source.Read(r.buffer[r.end:])
 	r.end += n
 	if n > 0 {
+		r.heard.Store(true)
 		return nil
 	}
 	if err == nil {
@@ -184,5 +187,6 @@ func (r *frameReader) readFull(to []byte) error {
 	n := copy(to, r.buffer[r.start:r.end])
 	r.start += n
 	_, err := io.ReadFull(r.source, to[n:])
+	r.heard.Store(true)
 	return err
 }

@@ -93,7 +93,12 @@ func sandboxDirectory(t *testing.T) string {
 
 func (s *testServer) hello() {
 	s.t.Helper()
-	s.input.Write(join2(preamble, encodeFrame(0, frameHello, []byte(`{"protocol":1,"nonce":"0123456789abcdef0123456789abcdef"}`), nil, true)))
+	s.greet(`{"protocol":1,"nonce":"0123456789abcdef0123456789abcdef"}`)
+}
+
+func (s *testServer) greet(head string) {
+	s.t.Helper()
+	s.input.Write(join2(preamble, encodeFrame(0, frameHello, []byte(head), nil, true)))
 	s.output.tear()
 	if err := s.output.seek(); err != nil {
 		s.t.Fatal(err)

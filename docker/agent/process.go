@@ -62,6 +62,7 @@ type process struct {
 	reached map[int]bool // processes that a sweep has killed, the leader not among them
 	immune  int          // how many it could not kill
 	cutOff  bool         // output was given up
+	note    string       // what else there is to say of its end
 
 	overLimit bool
 	end       *processEnd

@@ -26,6 +26,7 @@ type processRequest struct {
 	Pty              *windowSize       `json:"pty"`
 	KeepBytes        *int64            `json:"keepBytes"`
 	Channel          bool              `json:"channel"`
+	Detached         bool              `json:"detached"`
 }
 
 func (r *processRequest) check() error {
@@ -99,6 +100,7 @@ func (a *agent) launch(ex *exchange, head []byte, kind string) (p *process, fail
 	if request.Channel && (kind != kindStart || request.Pty != nil) {
 		return nil, nil, fail("bad_request", "only a start without a terminal can have a channel")
 	}
+	ex.awaited.Store(kind == kindRun && !request.Detached)
 	p = newProcess(a, &request, kind)
 	p.outputLimit, p.forwardBytes = limitOf(request.OutputLimitBytes), limitOf(request.ForwardBytes)
 	p.wallLimit, p.cpuLimit = wholeMilliseconds(request.TimeoutMs), wholeMilliseconds(request.CPUTimeMs)
@@ -173,6 +175,11 @@ func (p *process) cancelRun(ex *exchange, stopSending context.CancelCauseFunc) {
 	cause := context.Cause(ex.ctx)
 	if cause == errDisconnected && !ex.conn.isCurrent() {
 		stopSending(cause)
+	}
+	if cause == errSilent {
+		p.mu.Lock()
+		p.note = errSilent.Message
+		p.mu.Unlock()
 	}
 	p.stop(endCancelled)
 	select {

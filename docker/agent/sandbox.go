@@ -26,19 +26,20 @@ type claimKeeper struct {
 	destruct *time.Timer
 }
 
-func (a *agent) greet(f frame) (opening []byte, ok bool) {
+func (a *agent) greet(f frame) (opening []byte, silence time.Duration, ok bool) {
 	hello, err := decodeHead[struct {
-		Protocol int    `json:"protocol"`
-		Nonce    string `json:"nonce"`
+		Protocol  int     `json:"protocol"`
+		Nonce     string  `json:"nonce"`
+		SilenceMs float64 `json:"silenceMs"`
 	}](f.head)
 	if f.kind != frameHello || !f.first || err != nil || len(hello.Nonce) != nonceBytes {
-		return nil, false
+		return nil, 0, false
 	}
 	// Whatever protocol the server speaks: it learns from the answer that this is another.
 	opening = append(opening, preamble...)
 	opening = append(opening, hello.Nonce...)
 	head := mustEncode(map[string]any{"protocol": protocolVersion, "agent": version, "startedAt": isoTime(a.startedAt)})
-	return append(opening, encodeFrame(0, frameHello, head, nil, true)...), true
+	return append(opening, encodeFrame(0, frameHello, head, nil, true)...), fromMilliseconds(hello.SilenceMs), true
 }
 
 func (a *agent) claim(ex *exchange, head []byte) error {

@@ -26,6 +26,8 @@ export interface CommandContext {
   readonly timeoutMs: number;
   /** Takes output while the program runs; a promise holds the program up. Absent when nobody listens. */
   readonly onOutput?: (processId: string, chunk: OutputChunk) => void | Promise<void>;
+  /** Whether it is to go on without its caller. */
+  readonly detached?: boolean;
 }
 
 /** One command type: its fields in, its result out. */

@@ -23,6 +23,7 @@ export interface ExecuteOptions {
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
   readonly onOutput?: (processId: string, chunk: OutputChunk) => void | Promise<void>;
+  readonly detached?: boolean;
 }
 
 export interface CommandOutcome {
@@ -87,6 +88,7 @@ export class CommandsService implements OnModuleInit {
         signal: link.signal,
         timeoutMs,
         ...(options.onOutput ? { onOutput: options.onOutput } : {}),
+        ...(options.detached ? { detached: true } : {}),
       };
       context.signal.throwIfAborted();
       return outcome({ success: true, result: await registered.handler.execute(params, context), error: null });

@@ -66,7 +66,7 @@ export async function runProgram(
   context: CommandContext,
   options: CommandsOptions,
 ): Promise<RunResult> {
-  const { session, signal, onOutput } = context;
+  const { session, signal, onOutput, detached } = context;
   const processId = `p_${randomBytes(9).toString('base64url')}`;
   const output = { stdout: new KeptOutput(options.keptOutputBytes), stderr: new KeptOutput(options.keptOutputBytes) };
   const startedAt = new Date();
@@ -83,6 +83,7 @@ export async function runProgram(
         outputLimitBytes: program.outputLimitBytes ?? options.outputLimitBytes,
         // With nobody listening, what no reply can hold need not leave the sandbox.
         ...(onOutput ? {} : { forwardBytes: options.keptOutputBytes }),
+        ...(detached ? { detached } : {}),
       },
       {
         ...(program.stdin === undefined ? {} : { stdin: Buffer.from(program.stdin) }),

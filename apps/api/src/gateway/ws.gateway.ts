@@ -52,6 +52,7 @@ export class WsGateway {
     const session = this.sessions.find(params.sessionId);
     const options: ExecuteOptions = {
       signal: params.detach ? unlessDisconnected(call.signal) : call.signal,
+      detached: params.detach,
       ...(params.timeoutMs === undefined ? {} : { timeoutMs: params.timeoutMs }),
       ...(params.stream ? { onOutput: outputNotifier(call, session.id, params.detach) } : {}),
     };

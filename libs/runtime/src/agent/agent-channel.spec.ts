@@ -66,7 +66,8 @@ describe('AgentChannel.open', () => {
     await connected(agent);
 
     expect(hello).toEqual({ protocol: 1, agent: 'fake', startedAt: agent.startedAt });
-    expect(agent.hellos[0]).toEqual({ protocol: 1, nonce: expect.stringMatching(/^[0-9a-f]{32}$/) as string });
+    const nonce = expect.stringMatching(/^[0-9a-f]{32}$/) as string;
+    expect(agent.hellos[0]).toEqual({ protocol: 1, nonce, silenceMs: 30_000 });
     expect(agent.hellos[1]?.['nonce']).not.toBe(agent.hellos[0]?.['nonce']);
   });
 
@@ -115,6 +116,21 @@ describe('AgentChannel.open', () => {
 
     await heard;
     expect(transport.isClosed).toBe(true);
+  });
+
+  it('sends padding in silence as long as something is asked for, well before the agent takes it for dead', async () => {
+    vi.useFakeTimers();
+    const { transport, channel } = await rawChannel();
+    const asked = transport.written.length + 1;
+    const request = channel.request('run', {});
+    request.catch(() => undefined);
+    await vi.advanceTimersByTimeAsync(30_000);
+    expect(transport.written.slice(asked)).toEqual(Array.from({ length: 6 }, () => Buffer.alloc(4)));
+
+    channel.close();
+    await vi.advanceTimersByTimeAsync(30_000);
+    expect(transport.written).toHaveLength(asked + 6);
+    expect(vi.getTimerCount()).toBe(0);
   });
 
   it('waits no longer once the greeting is there', async () => {

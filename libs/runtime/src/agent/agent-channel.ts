@@ -10,6 +10,11 @@ export const PROTOCOL_VERSION = 1;
 
 /** Bytes waiting in the transport beyond which large sends wait for it to drain. */
 const TRANSPORT_HIGH_WATER_BYTES = 1_048_576;
+/** How often something is sent while the agent works for us, and after how long without it may hold us for dead. */
+const KEEP_ALIVE_MS = 5_000;
+const SILENCE_MS = 30_000;
+/** A length of 0, which the agent skips. */
+const PADDING = Buffer.alloc(4);
 const MAX_ID = 0xffff_ffff;
 const NOTHING = Buffer.alloc(0);
 
@@ -40,6 +45,7 @@ export class AgentChannel {
   private readonly nonce = randomBytes(16).toString('hex');
   private readonly greeted = deferred<AgentHello>();
   private readonly ended = new AbortController();
+  private keepAlive: NodeJS.Timeout | undefined;
   private nextId = 0;
 
   private constructor(private readonly transport: AgentTransport) {
@@ -67,7 +73,7 @@ export class AgentChannel {
       encodeFrame(
         0,
         FrameType.hello,
-        JSON.stringify({ protocol: PROTOCOL_VERSION, nonce: channel.nonce }),
+        JSON.stringify({ protocol: PROTOCOL_VERSION, nonce: channel.nonce, silenceMs: SILENCE_MS }),
         NOTHING,
         true,
       ),
@@ -108,6 +114,7 @@ export class AgentChannel {
     exchange.spend(payload.length);
     this.exchanges.set(id, exchange);
     this.transport.write(frame);
+    this.keepAlive ??= setInterval(() => this.sayAlive(), KEEP_ALIVE_MS).unref();
     return exchange;
   }
 
@@ -118,6 +125,12 @@ export class AgentChannel {
 
   close(): void {
     this.fail(new ChannelLostError('the connection to the sandbox was closed'));
+  }
+
+  private sayAlive(): void {
+    if (this.exchanges.size > 0) return this.transport.write(PADDING);
+    clearInterval(this.keepAlive);
+    this.keepAlive = undefined;
   }
 
   /** Once greeted, a stream that is out of step has lost frames: nothing that is still open can be answered right. */
@@ -171,6 +184,7 @@ export class AgentChannel {
 
   private fail(error: Error): void {
     if (this.ended.signal.aborted) return;
+    clearInterval(this.keepAlive);
     this.ended.abort(error);
     this.transport.close();
     this.greeted.reject(error);

@@ -11,7 +11,7 @@ export interface TerminalSize {
   readonly rows: number;
 }
 
-export interface StartSpec extends Omit<ProcessSpec, 'forwardBytes'> {
+export interface StartSpec extends Omit<ProcessSpec, 'forwardBytes' | 'detached'> {
   readonly stdin: 'open' | 'closed';
   readonly pty?: TerminalSize;
   /** Gives the program a channel as its descriptor 3: PROTOCOL.md, *Channel*. */

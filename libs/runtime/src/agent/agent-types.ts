@@ -65,6 +65,8 @@ export interface ProcessSpec {
   readonly outputLimitBytes?: number;
   /** Bytes of each stream that are sent; the rest is counted and discarded. */
   readonly forwardBytes?: number;
+  /** Of a run: it goes on when its server is not heard of any more, until another one comes. */
+  readonly detached?: boolean;
 }
 
 export interface OutputChunk {
