@@ -3,9 +3,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { docker } from '../soak/host.mjs';
 import { FULL, inTurns, measure, QUICK } from './measure.mjs';
-import { BARE_LABEL } from './ways/engine.mjs';
+import { BARE_LABEL, removeLabelled } from './ways/engine.mjs';
 import { BenchServer } from './ways/server.mjs';
 
 /** What one part has: servers and containers, which end with it, and where its figures go. */
@@ -60,10 +59,7 @@ export class Bench {
 
   async end() {
     await Promise.all(this.#servers.map((server) => server.end()));
-    const filters = { label: [`${BARE_LABEL}=${this.id}`] };
-    for (const { Id } of await docker.listContainers({ all: true, filters })) {
-      await docker.getContainer(Id).remove({ force: true, v: true });
-    }
+    await removeLabelled(`${BARE_LABEL}=${this.id}`);
     await rm(this.directory, { recursive: true, force: true });
   }
 }

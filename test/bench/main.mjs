@@ -34,8 +34,10 @@ for (const part of chosen(options.part)) {
 }
 if (!options.quick) printTargets(report);
 if (options.json) await writeFile(options.json, `${JSON.stringify(report, null, 2)}\n`);
-if (options.svg) await writeFile(options.svg, chart(report));
-if (options.markdown) {
+// Half a picture would be taken for a whole one.
+const isWhole = !stop.signal.aborted;
+if (options.svg && isWhole) await writeFile(options.svg, chart(report));
+if (options.markdown && isWhole) {
   await writeFile(options.markdown, intoDocument(await readFile(options.markdown, 'utf8'), report));
 }
 const failures = report.parts.flatMap((part) => part.failures);

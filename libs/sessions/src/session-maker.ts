@@ -1,5 +1,3 @@
-import { Logger } from '@nestjs/common';
-
 import {
   RuntimeError,
   type Sandbox,
@@ -26,7 +24,6 @@ export interface HandOver {
 
 /** Gets a sandbox for a session, out of the pool or newly made, and hands it over. */
 export class SessionMaker {
-  private readonly logger = new Logger(SessionMaker.name);
   private readonly held = new Set<string>();
 
   constructor(
@@ -66,17 +63,21 @@ export class SessionMaker {
   ): Promise<Session | undefined> {
     if (signal?.aborted) throw cancelled();
     for (let pooled = this.pool.reserve(spec); pooled; pooled = this.pool.reserve(spec)) {
-      const { id } = pooled.sandbox;
-      this.held.add(id);
+      const { sandbox } = pooled;
+      this.held.add(sandbox.id);
       try {
-        const sandbox = await this.pool.prepare(pooled, spec);
-        if (sandbox) return await this.handOver(sandbox, to, signal);
-      } catch (error) {
-        if (error instanceof DomainError && error.reason === 'request_cancelled') throw error;
+        const session = to.sessionOf(sandbox);
+        const isHandedOver = await this.pool.handOver(pooled, spec, () => to.claim(session));
+        if (isHandedOver && !signal?.aborted) {
+          to.register(session);
+          return session;
+        }
+        session.end('closed');
+        if (isHandedOver) await sandbox.destroy();
+        if (signal?.aborted) throw cancelled();
         // It was there a moment ago; the next one, or a new one, will do.
-        this.logger.warn({ message: 'a pooled sandbox could not be handed over', containerId: id, error });
       } finally {
-        this.held.delete(id);
+        this.held.delete(sandbox.id);
       }
     }
     return undefined;

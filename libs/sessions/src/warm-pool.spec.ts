@@ -137,7 +137,7 @@ describe('the pool', () => {
   it('never hands out one that does not answer', async () => {
     await warm();
     const [silent, other] = onEngine();
-    silent?.agent.on('ping', () => undefined);
+    silent?.agent.on('claim', () => undefined);
     const creating = create();
     await vi.advanceTimersByTimeAsync(1_100);
 
@@ -153,6 +153,7 @@ describe('the pool', () => {
     const session = await create();
 
     expect(broken.map(({ id }) => id)).not.toContain(session.sandbox.id);
+    await settle();
     for (const { id } of broken) expect(engine.containers.has(id)).toBe(false);
   });
 

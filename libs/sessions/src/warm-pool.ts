@@ -11,7 +11,7 @@ import { poolTargets } from './pool-policy.js';
 import { settledWithin } from './within.js';
 
 /** An agent that lives answers within a fraction of this, however busy the host. */
-const PING_MS = 1_000;
+const ANSWER_MS = 1_000;
 /** What was just handed out gets so long alone, before the engine makes the next one beside its first command. */
 const FILL_DELAY_MS = 150;
 /** A server that never comes back leaves pooled sandboxes to themselves: they end when not renewed for so long. */
@@ -96,7 +96,7 @@ export class WarmPool {
 
   /**
    * Takes one out that is, or can become, what is asked for; undefined when there is none. It is the caller's from now
-   * on, and yet to be made ready by `prepare`.
+   * on, and yet to be handed over by `handOver`.
    */
   reserve(spec: SandboxSpec): Pooled | undefined {
     const pooled = this.isOff ? undefined : this.find(spec);
@@ -112,22 +112,24 @@ export class WarmPool {
   }
 
   /**
-   * Makes a reserved one what is asked for. Where its limits are those already, nobody but its agent is asked.
-   * @returns the sandbox, or undefined when it did not answer or could not be changed; it is removed then
+   * Makes a reserved one what is asked for and hands it over. Where its limits are those already, nobody but its agent
+   * is asked, and that once: by its answer to the claim it is known to live.
+   * @param claim tells its agent whose it is
+   * @returns false when it did not answer or could not be changed; it is removed then
    */
-  async prepare(pooled: Pooled, spec: SandboxSpec): Promise<Sandbox | undefined> {
+  async handOver(pooled: Pooled, spec: SandboxSpec, claim: () => Promise<void>): Promise<boolean> {
     const { sandbox } = pooled;
     const isExact = classOf(pooled.spec) === classOf(spec);
     try {
-      if (!(await settledWithin(PING_MS, sandbox.agent.ping()))) throw new Error('its agent does not answer');
       if (!isExact) await sandbox.setLimits(spec.limits);
+      if (!(await settledWithin(ANSWER_MS, claim()))) throw new Error('its agent does not answer');
     } catch (error) {
-      this.logger.warn({ message: 'a pooled sandbox could not be used', containerId: sandbox.id, error });
+      this.logger.warn({ message: 'a pooled sandbox could not be handed over', containerId: sandbox.id, error });
       this.discard(pooled);
-      return undefined;
+      return false;
     }
     this.counter.hit(performance.now() - pooled.readyAt, !isExact);
-    return sandbox;
+    return true;
   }
 
   /** Removes all that is ready: its room is needed. */
@@ -252,7 +254,7 @@ export class WarmPool {
     if (performance.now() - pooled.renewedAt < RENEW_MS) return;
     try {
       const claimed = pooled.sandbox.agent.claim(UNCLAIMED, SELF_DESTRUCT_MS);
-      if (!(await settledWithin(PING_MS, claimed))) throw new Error('its agent does not answer');
+      if (!(await settledWithin(ANSWER_MS, claimed))) throw new Error('its agent does not answer');
       pooled.renewedAt = performance.now();
     } catch (error) {
       if (!this.idle.has(pooled)) return;

@@ -13,6 +13,18 @@ const USER = '10001';
 
 export const imageOf = (language) => `codebeaker-${language}:${process.env.IMAGE_TAG ?? 'latest'}`;
 
+/** Removes every container with a label, those included that the engine is removing already. */
+export async function removeLabelled(label) {
+  for (const { Id } of await docker.listContainers({ all: true, filters: { label: [label] } })) {
+    await docker
+      .getContainer(Id)
+      .remove({ force: true, v: true })
+      .catch((error) => {
+        if (error.statusCode !== 404 && error.statusCode !== 409) throw error;
+      });
+  }
+}
+
 /** `docker run` as a script types it. Its program must exit with 0. */
 export function dockerRun({ id }, language, command) {
   return run('docker', [

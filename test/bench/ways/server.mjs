@@ -9,6 +9,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 import { docker } from '../../soak/host.mjs';
 import { BenchClient } from './client.mjs';
+import { removeLabelled } from './engine.mjs';
 
 /** Of `/proc/<pid>/stat`, everywhere that Linux runs on (sysconf(3), _SC_CLK_TCK). */
 const MS_PER_TICK = 10;
@@ -128,7 +129,7 @@ export class BenchServer {
       await once(this.child, 'exit');
     }
     // Sessions outlive their server, and these belong to nobody now.
-    for (const { Id } of await this.containers()) await docker.getContainer(Id).remove({ force: true, v: true });
+    await removeLabelled(`codebeaker=${this.serverId}`);
   }
 }
 
