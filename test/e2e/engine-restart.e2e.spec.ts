@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { AT_ONCE_MS, endOf, settled, within } from '../support/answers.js';
+import { AT_ONCE_MS, endOf, settled, UNAVAILABLE, within, works } from '../support/answers.js';
 import { newServerId, TestApi } from '../support/api.js';
 import { eventually } from '../support/eventually.js';
 import { imageOf } from '../support/images.js';
@@ -13,7 +13,6 @@ import type { TestSession } from '../support/test-session.js';
 /** Only the engine's own word can tell of a container's end, for no clean-up looks. */
 const NEVER = '0 0 0 1 1 *';
 const IMAGES = [imageOf('agent'), imageOf('python')];
-const UNAVAILABLE = { code: -32008, data: { reason: 'engine_unavailable' } };
 const LOST = { code: -32002, data: { reason: 'session_ended', endReason: 'container_lost' } };
 const ENDLESS = { commandName: 'sh', args: ['-c', 'echo up; sleep 3600'] };
 
@@ -163,16 +162,6 @@ describe('an engine without live-restore', () => {
     });
   });
 });
-
-/** Asks until it is answered: lines are mended by themselves, and how soon is not promised. */
-async function works(session: TestSession): Promise<void> {
-  const answer = await eventually(
-    () => settled(session.run('echo', ['works'])),
-    (outcome) => outcome.success === true || outcome.code !== UNAVAILABLE.code,
-    'the session works again',
-  );
-  expect(answer).toMatchObject({ success: true, result: { stdout: 'works\n' } });
-}
 
 const COUNT_SLEEPERS = `
 import glob

@@ -153,13 +153,16 @@ describe('languages', () => {
     [name, ...others].map((alias) => ({ alias, code: hello[name] })),
   );
 
-  it.concurrent.each(aliases)('can be asked for as $alias, and are reported so', async ({ alias, code }) => {
+  it.each(aliases)('can be asked for as $alias, and are reported so', async ({ alias, code }) => {
     const session = await server.session({ language: alias });
     expect(session.created.language).toBe(alias);
     expect(await server.client.call('session.get', { sessionId: session.id })).toMatchObject({ language: alias });
     const { sessions } = await server.client.call('session.list', { language: alias });
     expect(sessions.find(({ sessionId }: any) => sessionId === session.id)).toMatchObject({ language: alias });
-    expect(await session.ok('execute_code', { code })).toMatchObject({ exitCode: 0, stdout: 'hello\n' });
+    expect(await session.ok('execute_code', { code, timeoutMs: 100_000 })).toMatchObject({
+      exitCode: 0,
+      stdout: 'hello\n',
+    });
     await session.close();
   });
 

@@ -16,6 +16,8 @@ const LONG = [
   'images',
   'admission',
   'engine-restart',
+  'conversation',
+  'survives',
 ].map((name) => `${name}.e2e.spec.ts`);
 
 /** Workers take the files in this order. */
