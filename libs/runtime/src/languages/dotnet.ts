@@ -1,4 +1,4 @@
-import type { Language, Toolchain } from './language.js';
+import type { Interpreter, Language, Toolchain } from './language.js';
 
 // The image's csbuild calls the compiler without MSBuild: a second instead of several.
 const toolchain: Toolchain = {
@@ -8,9 +8,12 @@ const toolchain: Toolchain = {
   run: ({ directory }) => ['dotnet', `${directory}/app.dll`],
 };
 
+const interpreter: Interpreter = { args: ['dotnet', '/usr/local/lib/codebeaker/driver.dll'] };
+
 export const dotnet: Language = {
   name: 'dotnet',
   aliases: ['csharp', 'cs', 'c#'],
   image: 'codebeaker-dotnet',
   toolchain: () => toolchain,
+  interpreter: () => interpreter,
 };

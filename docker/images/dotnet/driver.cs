@@ -1,0 +1,320 @@
+// Keeps a C# interpreter for one context: docs/contexts.md says what it promises, and how its channel speaks. Cells are
+// submissions of the compiler that the SDK has. The channel is descriptor 3, a socket that no child inherits.
+using System;
+using System.Collections;
+using System.Collections.Generic;
+using System.Globalization;
+using System.IO;
+using System.Linq;
+using System.Reflection;
+using System.Runtime.InteropServices;
+using System.Runtime.Loader;
+using System.Text;
+using System.Text.Json;
+using System.Threading;
+using System.Threading.Tasks;
+using Microsoft.CodeAnalysis;
+using Microsoft.CodeAnalysis.CSharp;
+using Microsoft.CodeAnalysis.CSharp.Syntax;
+using Microsoft.CodeAnalysis.Emit;
+using Microsoft.Win32.SafeHandles;
+
+namespace CodeBeaker
+{
+    /// <summary>What cells find besides what they declare.</summary>
+    public static class Cell
+    {
+        internal static volatile bool IsInterrupted;
+        internal static Action<string> Show = _ => { };
+
+        /// <summary>Stands in every loop of a cell: here an interrupt reaches it.</summary>
+        public static void Guard()
+        {
+            if (IsInterrupted) throw new Interrupted();
+        }
+
+        /// <summary>Shows a value as the last expression of a cell is shown, or as what the MIME type says.</summary>
+        public static void display(object value, string mime = null)
+        {
+            var piece = mime == null ? null : value is byte[] bytes ? Convert.ToBase64String(bytes) : value?.ToString();
+            Show(piece == null ? Text.Result(value) : Text.Result(value, mime, piece));
+        }
+    }
+
+    public sealed class Interrupted : Exception
+    {
+        public Interrupted() : base("the code was interrupted") { }
+    }
+
+    static class Text
+    {
+        const int Most = 100;
+        internal static int Room;
+
+        /// <summary>The rest of a message that tells a result. What does not fit is left out, and it says so.</summary>
+        internal static string Result(object value, string mime = null, string piece = null)
+        {
+            var text = Of(value, 0);
+            var truncated = Encoding.UTF8.GetByteCount(Quote(text)) > Room;
+            // A character takes six bytes at most, as \u001b.
+            var pieces = $"\"text/plain\":{Quote(truncated ? text.Substring(0, Math.Min(text.Length, Math.Max(0, Room / 6))) : text)}";
+            Room -= Encoding.UTF8.GetByteCount(pieces);
+            if (mime != null)
+            {
+                var more = $",{Quote(mime)}:{Quote(piece)}";
+                if (Encoding.UTF8.GetByteCount(more) > Room) truncated = true;
+                else
+                {
+                    Room -= Encoding.UTF8.GetByteCount(more);
+                    pieces += more;
+                }
+            }
+            return $"\"result\":{{{pieces}}}{(truncated ? ",\"truncated\":true" : "")}";
+        }
+
+        internal static string Quote(string text) => JsonSerializer.Serialize(text);
+
+        static string Of(object value, int depth)
+        {
+            switch (value)
+            {
+                case null: return "null";
+                case string text: return SymbolDisplay.FormatLiteral(text, true);
+                case char character: return SymbolDisplay.FormatLiteral(character, true);
+                case bool truth: return truth ? "true" : "false";
+                case IFormattable number: return number.ToString(null, CultureInfo.InvariantCulture);
+                case DictionaryEntry entry: return $"[{Of(entry.Key, depth + 1)}] = {Of(entry.Value, depth + 1)}";
+                case IEnumerable items when depth < 3:
+                    var shown = items.Cast<object>().Take(Most + 1).Select(item => Of(item, depth + 1)).ToList();
+                    if (shown.Count > Most) shown[Most] = "…";
+                    return $"{{ {string.Join(", ", shown)} }}";
+                default: return value.ToString();
+            }
+        }
+    }
+
+    /// <summary>Puts a guard into every loop, on the line where it begins: lines stay what they were.</summary>
+    sealed class Guards : CSharpSyntaxRewriter
+    {
+        static readonly StatementSyntax Guard = SyntaxFactory.ParseStatement("global::CodeBeaker.Cell.Guard();");
+
+        static StatementSyntax Guarded(StatementSyntax body) => SyntaxFactory.Block(Guard, body);
+
+        public override SyntaxNode VisitWhileStatement(WhileStatementSyntax node) =>
+            base.VisitWhileStatement(node.WithStatement(Guarded(node.Statement)));
+
+        public override SyntaxNode VisitDoStatement(DoStatementSyntax node) =>
+            base.VisitDoStatement(node.WithStatement(Guarded(node.Statement)));
+
+        public override SyntaxNode VisitForStatement(ForStatementSyntax node) =>
+            base.VisitForStatement(node.WithStatement(Guarded(node.Statement)));
+
+        public override SyntaxNode VisitForEachStatement(ForEachStatementSyntax node) =>
+            base.VisitForEachStatement(node.WithStatement(Guarded(node.Statement)));
+
+        public override SyntaxNode VisitForEachVariableStatement(ForEachVariableStatementSyntax node) =>
+            base.VisitForEachVariableStatement(node.WithStatement(Guarded(node.Statement)));
+    }
+
+    sealed class CompilationError : Exception
+    {
+        internal readonly string Diagnostics;
+
+        internal CompilationError(IReadOnlyList<Diagnostic> errors) : base(errors[0].GetMessage(CultureInfo.InvariantCulture)) =>
+            Diagnostics = string.Join("\n", errors.Select(error => CSharpDiagnosticFormatter.Instance.Format(error, CultureInfo.InvariantCulture)));
+    }
+
+    /// <summary>Compiles cells, each of which sees those before it, and keeps what they have left.</summary>
+    sealed class Interpreter
+    {
+        static readonly CSharpParseOptions Parsing =
+            new CSharpParseOptions(LanguageVersion.Latest, DocumentationMode.None, SourceCodeKind.Script);
+        static readonly string[] Usings =
+        {
+            "System", "System.Collections.Generic", "System.IO", "System.Linq", "System.Net.Http", "System.Text",
+            "System.Threading", "System.Threading.Tasks", "CodeBeaker.Cell",
+        };
+        readonly AssemblyLoadContext assemblies = new AssemblyLoadContext("cells");
+        readonly MetadataReference[] references;
+        CSharpCompilation previous;
+        // Where submissions find each other; the first place is not used.
+        object[] submissions = new object[2];
+
+        internal Interpreter(IEnumerable<string> libraries) =>
+            references = libraries.Append(typeof(Cell).Assembly.Location)
+                .Select(path => (MetadataReference)MetadataReference.CreateFromFile(path)).ToArray();
+
+        internal Task<object> Start(string code, int number)
+        {
+            var tree = CSharpSyntaxTree.ParseText(code, Parsing, $"cell {number}", Encoding.UTF8);
+            var guarded = tree.WithRootAndOptions(new Guards().Visit(tree.GetRoot()), Parsing);
+            var compilation = Compilation(CSharpSyntaxTree.Create((CSharpSyntaxNode)guarded.GetRoot(), Parsing, tree.FilePath, Encoding.UTF8), number);
+            using (var program = new MemoryStream())
+            using (var symbols = new MemoryStream())
+            {
+                var format = new EmitOptions(debugInformationFormat: DebugInformationFormat.PortablePdb);
+                var emitted = compilation.Emit(program, symbols, options: format);
+                if (!emitted.Success)
+                {
+                    var errors = Errors(Compilation(tree, number).GetDiagnostics()) ?? Errors(emitted.Diagnostics);
+                    if (errors != null) throw new CompilationError(errors);
+                    previous = compilation; // Usings or comments alone, of which nothing can be made.
+                    return Task.FromResult<object>(null);
+                }
+                program.Position = symbols.Position = 0;
+                var entry = compilation.GetEntryPoint(default);
+                var assembly = assemblies.LoadFromStream(program, symbols);
+                var type = assembly.GetType(entry.ContainingType.MetadataName, true);
+                var factory = type.GetMethod(entry.MetadataName, BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic);
+                var start = (Func<object[], Task<object>>)factory.CreateDelegate(typeof(Func<object[], Task<object>>));
+                previous = compilation;
+                Array.Resize(ref submissions, submissions.Length + 1);
+                return start(submissions);
+            }
+        }
+
+        /// <summary>Compiles, and forgets it: the compiler itself takes long when it is used first.</summary>
+        internal void WarmUp() => Compilation(CSharpSyntaxTree.ParseText("0", Parsing), 0).Emit(Stream.Null);
+
+        CSharpCompilation Compilation(SyntaxTree tree, int number) =>
+            CSharpCompilation.CreateScriptCompilation($"cell-{number}", tree, references, new CSharpCompilationOptions(
+                OutputKind.DynamicallyLinkedLibrary, scriptClassName: $"Cell{number}", usings: Usings, allowUnsafe: true,
+                optimizationLevel: OptimizationLevel.Release, nullableContextOptions: NullableContextOptions.Annotations,
+                assemblyIdentityComparer: DesktopAssemblyIdentityComparer.Default), previous);
+
+        static List<Diagnostic> Errors(IEnumerable<Diagnostic> all)
+        {
+            var errors = all.Where(each => each.Severity == DiagnosticSeverity.Error).ToList();
+            return errors.Count > 0 ? errors : null;
+        }
+    }
+
+    static class Driver
+    {
+        const int Channel = 3, CloseOnExec = 1, SetDescriptorFlags = 2, LongestMessage = 100_000;
+        const string Library = "/usr/local/lib/csbuild/";
+        static readonly object gate = new object();
+        static readonly object speaking = new object();
+        static readonly Stream words = Open(FileAccess.Write);
+        static readonly Thread main = Thread.CurrentThread;
+        static bool isRunning;
+        static int count;
+
+        [DllImport("libc")]
+        static extern int fcntl(int descriptor, int command, int argument);
+
+        static Stream Open(FileAccess access) => new FileStream(new SafeFileHandle((IntPtr)Channel, false), access, 1);
+
+        static void Say(string line)
+        {
+            var bytes = Encoding.UTF8.GetBytes(line + "\n");
+            lock (speaking)
+            {
+                words.Write(bytes, 0, bytes.Length);
+                words.Flush();
+            }
+        }
+
+        static int Main()
+        {
+            fcntl(Channel, SetDescriptorFlags, CloseOnExec);
+            Console.CancelKeyPress += (_, signal) =>
+            {
+                signal.Cancel = true;
+                lock (gate)
+                {
+                    if (!isRunning) return;
+                    Cell.IsInterrupted = true;
+                    main.Interrupt(); // where it sleeps or waits
+                }
+            };
+            Say("{\"pong\":0,\"count\":0}");
+            var compiler = Path.GetDirectoryName(File.ReadAllText(Library + "csc").Trim());
+            AssemblyLoadContext.Default.Resolving += (context, name) =>
+            {
+                var path = Path.Combine(compiler, name.Name + ".dll");
+                return File.Exists(path) ? context.LoadFromAssemblyPath(path) : null;
+            };
+            Serve();
+            return 0;
+        }
+
+        // The compiler is looked for when a method that names it is begun.
+        [System.Runtime.CompilerServices.MethodImpl(System.Runtime.CompilerServices.MethodImplOptions.NoInlining)]
+        static void Serve()
+        {
+            var libraries = File.ReadLines(Library + "options.rsp").Where(line => line.StartsWith("-r:")).Select(line => line.Substring(3).Trim('"'));
+            var interpreter = new Interpreter(libraries);
+            interpreter.WarmUp();
+            using (var lines = new StreamReader(Open(FileAccess.Read), new UTF8Encoding(false)))
+            {
+                for (string line; (line = lines.ReadLine()) != null;) Obey(interpreter, line.Split(new[] { ' ' }, 4));
+            }
+        }
+
+        static void Obey(Interpreter interpreter, string[] words)
+        {
+            if (words.Length < 2 || !long.TryParse(words[1], out var id)) return;
+            if (words[0] == "ping") Say($"{{\"pong\":{id},\"count\":{count}}}");
+            if (words[0] != "execute" || words.Length < 4 || !int.TryParse(words[2], out var limit)) return;
+            string code;
+            try
+            {
+                code = JsonSerializer.Deserialize<string>(words[3]);
+            }
+            catch (JsonException)
+            {
+                return; // Half a line of a connection that broke.
+            }
+            Execute(interpreter, id, limit, code);
+        }
+
+        static void Execute(Interpreter interpreter, long id, int limit, string code)
+        {
+            var last = "";
+            var error = "null";
+            count++;
+            Text.Room = limit;
+            Cell.Show = result => Say($"{{\"id\":{id},{result}}}");
+            Cell.IsInterrupted = false;
+            lock (gate) isRunning = true;
+            Say($"{{\"started\":{id}}}");
+            try
+            {
+                var value = interpreter.Start(code, count).GetAwaiter().GetResult();
+                if (value != null) last = $"{{\"id\":{id},{Text.Result(value)}}}\n";
+            }
+            catch (Exception thrown)
+            {
+                error = ErrorOf(Cell.IsInterrupted && thrown is ThreadInterruptedException ? new Interrupted() : thrown);
+            }
+            var interrupted = Settle();
+            Cell.Show = _ => { };
+            Say($"{last}{{\"done\":{id},\"count\":{count},\"error\":{error}{(interrupted ? ",\"interrupted\":true" : "")}}}");
+        }
+
+        /// <summary>From here on no interrupt reaches the cell. Returns whether one did.</summary>
+        static bool Settle()
+        {
+            for (;;)
+            {
+                try
+                {
+                    lock (gate) isRunning = false;
+                    if (Cell.IsInterrupted) Thread.Sleep(1); // takes an interrupt that has met no wait
+                    return Cell.IsInterrupted;
+                }
+                catch (ThreadInterruptedException) { }
+            }
+        }
+
+        static string ErrorOf(Exception thrown)
+        {
+            var text = thrown is CompilationError failed ? failed.Diagnostics : string.Join("\n", thrown.ToString().Split('\n')
+                .Where(line => !line.Contains(" at CodeBeaker.") && !line.Contains("End of stack trace from previous")
+                    && !line.Contains("System.Runtime.CompilerServices.TaskAwaiter") && !line.Contains("ExceptionDispatchInfo")));
+            string Part(string part) => Text.Quote(part.Length <= LongestMessage ? part : part.Substring(0, LongestMessage));
+            return $"{{\"name\":{Part(thrown.GetType().Name)},\"message\":{Part(thrown.Message)},\"traceback\":{Part(text)}}}";
+        }
+    }
+}
