@@ -86,6 +86,14 @@ export class Context {
     await this.ready.promise;
   }
 
+  /** As `start`, by the interpreter that waits for it in the sandbox. */
+  async takeOver(): Promise<void> {
+    this.isStrange = true;
+    this.interpreter.read();
+    this.ask();
+    await this.ready.promise;
+  }
+
   /** Takes up an interpreter that an earlier server has started. A cell that still runs is nobody's, and is ended. */
   adopt(fromSeq: number): void {
     this.use(fromSeq);
@@ -189,7 +197,8 @@ export class Context {
   private events(isCurrent: () => boolean, ready: Deferred<void>): InterpreterEvents {
     return {
       message: (message, bytes) => {
-        if (message.kind === 'pong') ready.resolve();
+        // Whoever took an interpreter over hears its first words late: they do not say that it still answers.
+        if (message.kind === 'pong' && !(this.isStrange && message.id === 0)) ready.resolve();
         if (isCurrent()) this.hear(message, bytes);
       },
       output: (chunk) => {

@@ -1,17 +1,26 @@
 import { Injectable, Logger } from '@nestjs/common';
-import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 
-import { AgentError, findLanguage, type Language, LANGUAGES, type ProcessInfo } from '#libs/runtime';
+import {
+  AgentError,
+  findLanguage,
+  type Interpreter as InterpreterSpec,
+  type Language,
+  LANGUAGES,
+  type ProcessInfo,
+} from '#libs/runtime';
 import { DomainError, requireWithin, type Session, SessionsService } from '#libs/sessions';
 
 import type { CellResult } from './cell.js';
 import { Context, type ContextFacts, type ExecuteCellOptions } from './context.js';
 import { ContextsOptions } from './options.js';
 import { contextNotFound, noInterpreter, sessionEnded } from './refusals.js';
+import { newContextId, WAITING_GENERATION, WaitingInterpreters } from './waiting.js';
 
 /** An interpreter that says nothing for so long is not one. */
 const START_LIMIT_MS = 30_000;
+/** One that waits has started already; a new one is not much slower. */
+const TAKE_OVER_LIMIT_MS = 2_000;
 const DEFAULT_TIMEOUT_MS = 30_000;
 const MAX_FIRST_WORDS = 2_000;
 const PROCESS_ID = /^(ctx_[\w-]+)-(\d+)$/;
@@ -30,16 +39,22 @@ export class ContextsService {
   private readonly logger = new Logger(ContextsService.name);
   private readonly byId = new Map<string, Context>();
   private readonly bySession = new Map<Session, Set<Context>>();
+  private readonly waiting: WaitingInterpreters;
 
   constructor(
     sessions: SessionsService,
     private readonly options: ContextsOptions,
   ) {
+    this.waiting = new WaitingInterpreters(options.waitingLanguages);
     sessions.onAdoption((session, processes) => this.adopt(session, processes));
+    sessions.accompanyPool({
+      join: (sandbox, spec) => this.waiting.start(sandbox, spec),
+      leave: (sandbox) => this.waiting.end(sandbox),
+    });
   }
 
   /**
-   * Starts an interpreter; resolves when it answers.
+   * Takes the interpreter that waits in the sandbox, or starts one; resolves when it answers.
    * @param wanted a name of the session's language; the session's own where absent
    * @throws DomainError unsupported_language, quota_exceeded, session_ended
    */
@@ -48,18 +63,48 @@ export class ContextsService {
     if (!spec) throw noInterpreter(wanted, supportedIn(session));
     await this.requireReady(session);
     requireWithin('maxSessionContexts', this.list(session).length + 1, this.options.maxSessionContexts);
-    const id = `ctx_${randomBytes(12).toString('base64url')}`;
-    const context = new Context(session, { id, language: wanted, spec, createdAt: new Date() }, this.options, 1);
-    this.add(context);
     const activity = session.begin();
+    try {
+      return (await this.takeOver(session, wanted, spec)) ?? (await this.startNew(session, wanted, spec));
+    } finally {
+      activity.end();
+    }
+  }
+
+  private async startNew(session: Session, language: string, spec: InterpreterSpec): Promise<Context> {
+    const context = this.newContext(session, { id: newContextId(), language, spec, createdAt: new Date() }, 1);
     try {
       await this.started(context, context.start());
     } catch (error) {
       this.remove(context);
       throw error;
-    } finally {
-      activity.end();
     }
+    return context;
+  }
+
+  /** Undefined where none waits, or the one that did answers no more. */
+  private async takeOver(session: Session, language: string, spec: InterpreterSpec): Promise<Context | undefined> {
+    const id = this.waiting.take(session, spec);
+    if (id === undefined) return undefined;
+    const context = this.newContext(session, { id, language, spec, createdAt: new Date() }, WAITING_GENERATION);
+    const late = new AbortController();
+    try {
+      await Promise.race([context.takeOver(), tooLate(late.signal, TAKE_OVER_LIMIT_MS)]);
+      return context;
+    } catch (error) {
+      this.logger.debug({ message: 'a waiting interpreter could not be used', sessionId: session.id, error });
+      this.remove(context);
+      // What cannot be ended now ends with its session.
+      await context.endInterpreter().catch((failure: unknown) => this.logger.debug(failure));
+      return undefined;
+    } finally {
+      late.abort();
+    }
+  }
+
+  private newContext(session: Session, facts: ContextFacts, generation: number): Context {
+    const context = new Context(session, facts, this.options, generation);
+    this.add(context);
     return context;
   }
 
@@ -104,7 +149,7 @@ export class ContextsService {
   private async started(context: Context, starting: Promise<void>): Promise<void> {
     const late = new AbortController();
     try {
-      await Promise.race([starting, tooLate(late.signal)]);
+      await Promise.race([starting, tooLate(late.signal, START_LIMIT_MS)]);
     } catch (error) {
       await context.endInterpreter().catch((failure: unknown) => this.logger.debug(failure));
       throw this.startRefusal(context, error);
@@ -156,11 +201,15 @@ export class ContextsService {
     for (const info of processes) {
       const [, id, generation] = PROCESS_ID.exec(info.processId) ?? [];
       if (info.channel !== true || id === undefined) continue;
-      if (Number(generation) > (latest.get(id)?.generation ?? 0)) {
+      if (Number(generation) > (latest.get(id)?.generation ?? -1)) {
         latest.set(id, { info, generation: Number(generation) });
       }
     }
     for (const [id, { info, generation }] of latest) {
+      if (generation === WAITING_GENERATION && isUntouched(info)) {
+        if (!info.end) this.waiting.keep(session.sandbox, id, info.args);
+        continue;
+      }
       const facts = adoptedFacts(session, id, info);
       if (!facts) continue;
       const context = new Context(session, facts, this.options, generation, info.end ?? undefined);
@@ -179,6 +228,11 @@ function supportedIn({ identity: { language } }: Session): string[] {
   return here.map(({ name }) => name);
 }
 
+/** It has said that it is ready, and nothing else: whoever takes it over makes it answer. */
+function isUntouched({ nextSeq }: ProcessInfo): boolean {
+  return nextSeq <= 1;
+}
+
 /** The language is not written down anywhere: what was started tells it. */
 function adoptedFacts(session: Session, id: string, { args, startedAt }: ProcessInfo): ContextFacts | undefined {
   const { language, requestedLanguage } = session.identity;
@@ -189,7 +243,7 @@ function adoptedFacts(session: Session, id: string, { args, startedAt }: Process
   return undefined;
 }
 
-async function tooLate(signal: AbortSignal): Promise<never> {
-  await delay(START_LIMIT_MS, undefined, { signal }).catch(() => undefined);
+async function tooLate(signal: AbortSignal, limitMs: number): Promise<never> {
+  await delay(limitMs, undefined, { signal }).catch(() => undefined);
   throw new DomainError('context_ended', 'The interpreter did not answer in time.');
 }

@@ -7,7 +7,7 @@ import { programDirectory, programEnv, type Session } from '#libs/sessions';
 import { type DriverMessage, LineReader, parseMessage } from './messages.js';
 
 /** What the agent keeps of output that this server has not read yet; the program waits beyond it. */
-const KEEP_BYTES = 1_048_576;
+export const KEEP_BYTES = 1_048_576;
 /** What a line may have besides results: an error with its traceback. */
 const LINE_SLACK_BYTES = 1_048_576;
 

@@ -10,4 +10,6 @@ export class ContextsOptions {
   keptOutputBytes: number;
   /** Bytes of both streams together beyond which a cell is ended with `output_limit`. */
   outputLimitBytes: number;
+  /** Languages in whose pooled sandboxes an interpreter waits for the first context. */
+  waitingLanguages: readonly string[];
 }

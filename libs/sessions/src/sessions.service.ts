@@ -17,7 +17,7 @@ import { type HandOver, lostReason, SessionMaker } from './session-maker.js';
 import { SessionStore } from './session-store.js';
 import { StatusFeed } from './status-feed.js';
 import { StatusWatch } from './status-watch.js';
-import { WarmPool } from './warm-pool.js';
+import { type PoolCompany, WarmPool } from './warm-pool.js';
 import { settledWithin } from './within.js';
 
 /** How long a session that ends waits for its killed commands to say so. */
@@ -75,6 +75,11 @@ export class SessionsService implements OnApplicationBootstrap, OnApplicationShu
   /** To be called before the application starts, for as long as it lives. */
   onAdoption(listener: AdoptionListener): void {
     this.adoptionListeners.push(listener);
+  }
+
+  /** To be called before the application starts: has something wait in sandboxes that are made ahead. */
+  accompanyPool(company: PoolCompany): void {
+    this.pool.accompany(company);
   }
 
   /** Takes up what an earlier server left. An engine that is away now is asked again as soon as it is back. */

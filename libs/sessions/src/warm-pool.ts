@@ -12,6 +12,8 @@ import { settledWithin } from './within.js';
 
 /** An agent that lives answers within a fraction of this, however busy the host. */
 const ANSWER_MS = 1_000;
+/** How long is waited for what is to wait in one. */
+const JOIN_MS = 5_000;
 /** What was just handed out gets so long alone, before the engine makes the next one beside its first command. */
 const FILL_DELAY_MS = 150;
 /** A server that never comes back leaves pooled sandboxes to themselves: they end when not renewed for so long. */
@@ -38,6 +40,14 @@ export interface PoolSurroundings {
   mayFill(): boolean;
 }
 
+/** Whoever has something wait in sandboxes that nobody has yet. */
+export interface PoolCompany {
+  /** Called for each that is made ahead, before it is ready. */
+  join(sandbox: Sandbox, spec: SandboxSpec): Promise<void>;
+  /** Called where the sandbox gets other limits than it was made with. */
+  leave(sandbox: Sandbox): Promise<void>;
+}
+
 /**
  * Sandboxes made ahead, of the classes that were asked for lately. Each is handed out once and never comes back. The
  * next server removes what a dead one has left: nobody has claimed it.
@@ -49,6 +59,7 @@ export class WarmPool {
   private readonly counter = new PoolCounter();
   private readonly leaving = new Map<string, Promise<void>>();
   private readonly expected: SandboxSpec[] = [];
+  private company: PoolCompany | undefined;
   private filling: Promise<void> | undefined;
   private timer: NodeJS.Timeout | undefined;
   /** After a failure until the next look: what failed once must not be tried in a circle. */
@@ -60,6 +71,11 @@ export class WarmPool {
     private readonly options: PoolOptions,
     private readonly around: PoolSurroundings,
   ) {}
+
+  /** To be called before anything is made. */
+  accompany(company: PoolCompany): void {
+    this.company = company;
+  }
 
   /** Ids of all that is in the pool or on its way out of it. */
   get sandboxIds(): string[] {
@@ -121,8 +137,11 @@ export class WarmPool {
     const { sandbox } = pooled;
     const isExact = classOf(pooled.spec) === classOf(spec);
     try {
-      if (!isExact) await sandbox.setLimits(spec.limits);
-      if (!(await settledWithin(ANSWER_MS, claim()))) throw new Error('its agent does not answer');
+      if (!isExact) {
+        if (this.company) await answered(this.company.leave(sandbox));
+        await sandbox.setLimits(spec.limits);
+      }
+      await answered(claim());
     } catch (error) {
       this.logger.warn({ message: 'a pooled sandbox could not be handed over', containerId: sandbox.id, error });
       this.discard(pooled);
@@ -237,6 +256,7 @@ export class WarmPool {
     const now = performance.now();
     const pooled: Pooled = { sandbox, spec, imageId, readyAt: now, renewedAt: Number.NEGATIVE_INFINITY };
     await this.renew(pooled);
+    if (this.company) await settledWithin(JOIN_MS, this.company.join(sandbox, spec));
     if (this.closed || sandbox.gone.aborted || pooled.renewedAt < now) return this.discard(pooled);
     this.idle.add(pooled);
     sandbox.gone.addEventListener(
@@ -282,4 +302,9 @@ export class WarmPool {
     this.leaving.set(pooled.sandbox.id, removal);
     void removal.then(() => this.leaving.delete(pooled.sandbox.id));
   }
+}
+
+/** @throws when there was no answer in time */
+async function answered(asked: Promise<void>): Promise<void> {
+  if (!(await settledWithin(ANSWER_MS, asked))) throw new Error('its agent does not answer');
 }

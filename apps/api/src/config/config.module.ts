@@ -100,5 +100,6 @@ function contextsOptions(config: Config): ContextsOptions {
     maxTimeoutMs: config.maxTimeoutMs,
     keptOutputBytes: config.keptOutputBytes,
     outputLimitBytes: config.outputLimitBytes,
+    waitingLanguages: config.poolInterpreters,
   };
 }

@@ -219,6 +219,14 @@ export class Config {
   @IsIn(LANGUAGES.map(({ name }) => name), { each: true })
   poolLanguages: string[] = [];
 
+  @Env(
+    'POOL_INTERPRETERS',
+    'Languages in whose sandboxes an interpreter waits for the first context while they are ready ahead.',
+    list,
+  )
+  @IsIn(LANGUAGES.filter(({ interpreter }) => interpreter).map(({ name }) => name), { each: true })
+  poolInterpreters: string[] = ['python'];
+
   @Env('MAX_MEMORY_MB', 'The most `memoryLimitMB` that a session may ask for.', number)
   @IsInt()
   @Min(16)

@@ -24,7 +24,10 @@ const OPTIONS: CommandsOptions = {
 };
 
 const noContexts = (): ContextsService =>
-  new ContextsService({ onAdoption: () => undefined } as unknown as SessionsService, {} as never);
+  new ContextsService(
+    { onAdoption: () => undefined, accompanyPool: () => undefined } as unknown as SessionsService,
+    {} as never,
+  );
 
 async function sandboxed(requestedLanguage = 'python') {
   const runtime = new FakeRuntime();
