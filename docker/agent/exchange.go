@@ -124,6 +124,13 @@ func (ex *exchange) grant(n int) {
 		return
 	}
 	n, ex.consumed = ex.consumed, 0
+	ex.mu.Unlock()
+	ex.widen(n)
+}
+
+// widen lets the server have n bytes more on their way.
+func (ex *exchange) widen(n int) {
+	ex.mu.Lock()
 	ex.window += n
 	ex.mu.Unlock()
 	ex.conn.post(encodeFrame(ex.id, frameCredit, nil, binary.LittleEndian.AppendUint32(nil, uint32(n)), false))

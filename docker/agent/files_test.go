@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -198,6 +199,28 @@ func TestLargeFilesGoThroughInPieces(t *testing.T) {
 	}
 	if r = f.call("read_file", fields{"path": f.at("file"), "offset": 1 << 40}, nil); len(r.payload) != 0 || r.code() != "" {
 		t.Fatal(r.head)
+	}
+}
+
+func TestALongUploadGetsAWiderWindowAndKeepsItsBytes(t *testing.T) {
+	f := connectFiles(t)
+	id := f.open("write_file", fields{"path": f.at("file"), "mode": "create"}, []byte{0}, false)
+	credit := initialCreditBytes - 1
+	for credit < initialCreditBytes+uploadWindowBytes-1 {
+		if frame := f.next(); frame.kind == frameCredit {
+			credit += int(binary.LittleEndian.Uint32(frame.payload))
+		}
+	}
+	// Pieces of changing sizes, each told by its bytes: memory of one that is used again must not show in another.
+	content := []byte{0}
+	for piece := 1; len(content) < credit-maxDataBytes; piece++ {
+		data := bytes.Repeat([]byte{byte(piece)}, 20_000+piece*7919%100_000)
+		content = append(content, data...)
+		f.input.Write(encodeFrame(id, frameData, nil, data, false))
+	}
+	f.input.Write(encodeFrame(id, frameData, nil, nil, true))
+	if r := f.wait(id); r.head["bytes"] != float64(len(content)) || f.content("file") != string(content) {
+		t.Fatal("other bytes than were sent", r.head)
 	}
 }
 

@@ -32,6 +32,24 @@ type writeAnswer struct {
 	Version string `json:"version,omitempty"`
 }
 
+// uploadWindowBytes are granted on top once a long upload has begun: with what an exchange begins with alone, it waits
+// most of its time for credit to come round.
+const uploadWindowBytes = 786_432
+
+// wideUploads bounds the uploads that have them at once: what is on its way may come to lie in the agent's own memory.
+var wideUploads = make(chan struct{}, 4)
+
+// widenUpload returns what is to be done when the upload is over.
+func (ex *exchange) widenUpload() (over func()) {
+	select {
+	case wideUploads <- struct{}{}:
+		ex.widen(uploadWindowBytes)
+		return func() { <-wideUploads }
+	default:
+		return func() {}
+	}
+}
+
 func (a *agent) writeFile(ex *exchange, head []byte) error {
 	request, whole, ctx, cancel, err := forPath[writeHead](ex, head, noLimit)
 	if err != nil {
@@ -64,8 +82,12 @@ func (a *agent) writeFile(ex *exchange, head []byte) error {
 			return w.step(data, last)
 		})
 	})
+	if err == nil && !last {
+		defer ex.widenUpload()()
+	}
 	for err == nil && !last {
 		ex.grant(len(data))
+		recycle(data)
 		if data, last, err = ex.take(ctx); err != nil {
 			break
 		}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"io"
+	"sync"
 	"sync/atomic"
 )
 
@@ -81,7 +82,7 @@ func newFrameReader(source io.Reader) *frameReader {
 // tear makes the reader look for a preamble again.
 func (r *frameReader) tear() { r.seeking = true }
 
-// next returns the next whole frame. Its bytes are the caller's: they are shared with nothing.
+// next returns the next whole frame. Its bytes are the caller's, who may give those of a payload to recycle.
 func (r *frameReader) next() (frame, error) {
 	for {
 		first := r.seeking
@@ -139,7 +140,7 @@ func (r *frameReader) read() (f frame, ok bool, err error) {
 	f.kind = header[12]
 	f.end = header[13]&flagEnd != 0
 	r.start += headerBytes
-	body := make([]byte, length-(headerBytes-lengthBytes))
+	body := frameBody(int(length - (headerBytes - lengthBytes)))
 	if err := r.readFull(body); err != nil {
 		return f, false, err
 	}
@@ -150,8 +151,32 @@ func (r *frameReader) read() (f frame, ok bool, err error) {
 		return f, false, nil
 	}
 	f.head = body[:headLength:headLength]
-	f.payload = body[headLength:inner:inner]
+	f.payload = body[headLength:inner]
 	return f, true, nil
+}
+
+// recycleBytes is what a payload must have room for to be worth keeping.
+const recycleBytes = 32_768
+
+// usedBodies holds memory of frames that is used again: fresh memory is cleared first, and found by the collector later.
+var usedBodies sync.Pool
+
+func frameBody(size int) []byte {
+	if size <= recycleBytes {
+		return make([]byte, size)
+	}
+	if used, ok := usedBodies.Get().(*[]byte); ok && cap(*used) >= size {
+		return (*used)[:size]
+	}
+	return make([]byte, size, (size+recycleBytes-1)/recycleBytes*recycleBytes)
+}
+
+// recycle takes a payload of which nobody has anything any more.
+func recycle(payload []byte) {
+	if cap(payload) >= recycleBytes {
+		payload = payload[:0]
+		usedBodies.Put(&payload)
+	}
 }
 
 // need makes n bytes, at most a header, lie in the buffer.

@@ -154,6 +154,14 @@ describe('what is sent to the container', () => {
     expect(Buffer.concat(stream.taken).toString()).toBe('ab');
   });
 
+  it('goes out in the order of its parts', () => {
+    const { stream, transport } = attached();
+    transport.write(Buffer.from('a'), Buffer.from('b'), Buffer.from('c'));
+    transport.write(Buffer.from('d'));
+
+    expect(Buffer.concat(stream.taken).toString()).toBe('abcd');
+  });
+
   it('counts as buffered until it has left', async () => {
     const { stream, transport } = attached();
     stream.isSlow = true;

@@ -29,8 +29,12 @@ export class AttachTransport implements AgentTransport {
     return this.closed || this.stream.destroyed ? 0 : this.stream.writableLength;
   }
 
-  write(bytes: Buffer): void {
-    if (!this.closed) this.stream.write(bytes);
+  write(...parts: readonly Buffer[]): void {
+    if (this.closed) return;
+    // Parts leave in one system call.
+    if (parts.length > 1) this.stream.cork();
+    for (const part of parts) this.stream.write(part);
+    if (parts.length > 1) this.stream.uncork();
   }
 
   drained(): Promise<void> {

@@ -20,8 +20,8 @@ class RawTransport implements AgentTransport {
   isClosed = false;
   private handlers: { onData(bytes: Buffer): void; onClose(error?: Error): void } | undefined;
 
-  write(bytes: Buffer): void {
-    this.written.push(Buffer.from(bytes));
+  write(...parts: readonly Buffer[]): void {
+    this.written.push(Buffer.concat(parts));
   }
 
   drained(): Promise<void> {

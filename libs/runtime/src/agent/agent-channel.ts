@@ -2,14 +2,14 @@ import { randomBytes } from 'node:crypto';
 
 import { AgentError, AgentSilentError, ChannelLostError } from './agent-error.js';
 import { deferred } from './deferred.js';
-import { encodeFrame, type Frame, FrameParser, FrameType, MAX_FRAME_BYTES, PREAMBLE } from './frames.js';
+import { dataFrame, encodeFrame, type Frame, FrameParser, FrameType, MAX_FRAME_BYTES, PREAMBLE } from './frames.js';
 import { Exchange, type ExchangeOptions } from './exchange.js';
 import { parseHead, textOf } from './head.js';
 
 export const PROTOCOL_VERSION = 1;
 
-/** Bytes waiting in the transport beyond which large sends wait for it to drain. */
-const TRANSPORT_HIGH_WATER_BYTES = 1_048_576;
+/** Bytes waiting in the transport beyond which data waits for it to drain: whatever is sent next waits behind them. */
+const TRANSPORT_HIGH_WATER_BYTES = 262_144;
 /** How often something is sent while the agent works for us, and after how long without it may hold us for dead. */
 const KEEP_ALIVE_MS = 5_000;
 const SILENCE_MS = 30_000;
@@ -20,7 +20,8 @@ const NOTHING = Buffer.alloc(0);
 
 /** A byte stream to and from an agent; what a runtime hands to {@link AgentChannel}. */
 export interface AgentTransport {
-  write(bytes: Buffer): void;
+  /** Sends the parts one after the other. They are not changed afterwards. */
+  write(...parts: readonly Buffer[]): void;
   /** Bytes accepted by `write` that have not left yet. */
   readonly bufferedBytes: number;
   /** Resolves at the next moment when the transport has room. */
@@ -100,6 +101,8 @@ export class AgentChannel {
     const id = this.takeId();
     const exchange = new Exchange(id, options, {
       send: (type, head, payload, end) => this.transport.write(encodeFrame(id, type, head, payload, end)),
+      sendData: (payload) => this.transport.write(...dataFrame(id, payload)),
+      hasRoom: () => this.hasRoom,
       room: () => this.room(),
     });
     // Encoded before it is registered: a request that is too large leaves nothing behind.
@@ -114,6 +117,7 @@ export class AgentChannel {
     exchange.spend(payload.length);
     this.exchanges.set(id, exchange);
     this.transport.write(frame);
+    exchange.widen();
     this.keepAlive ??= setInterval(() => this.sayAlive(), KEEP_ALIVE_MS).unref();
     return exchange;
   }
@@ -153,7 +157,7 @@ export class AgentChannel {
         exchange.finish(parseHead(frame.head), Buffer.from(frame.payload));
         break;
       case FrameType.data:
-        exchange.receive(frame.head, frame.payload);
+        exchange.receive(frame.head, frame.payload, frame.release);
         break;
       case FrameType.credit:
         exchange.credit(frame.payload.length >= 4 ? frame.payload.readUInt32LE(0) : 0);
@@ -200,7 +204,11 @@ export class AgentChannel {
     return this.nextId;
   }
 
+  private get hasRoom(): boolean {
+    return this.transport.bufferedBytes <= TRANSPORT_HIGH_WATER_BYTES;
+  }
+
   private async room(): Promise<void> {
-    while (this.transport.bufferedBytes > TRANSPORT_HIGH_WATER_BYTES) await this.transport.drained();
+    while (!this.hasRoom) await this.transport.drained();
   }
 }

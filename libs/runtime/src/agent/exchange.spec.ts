@@ -113,12 +113,12 @@ describe('sending data', () => {
     const arriving = agent.next('hang');
     const exchange = channel.exchange('hang', {}, { end: false });
     const theirs = await arriving;
-    transport.bufferedBytes = 1_048_577;
+    transport.bufferedBytes = 262_145;
     const writing = exchange.write(Buffer.from('late'));
     await arrived();
     expect(theirs.receivedSoFar).toBe(0);
 
-    transport.drain(1_048_577);
+    transport.drain(262_145);
     await arrived();
     expect(theirs.receivedSoFar).toBe(0);
 
@@ -129,7 +129,70 @@ describe('sending data', () => {
   });
 });
 
+describe('sending data now', () => {
+  it('sends all of it where there is credit, and nothing where there is not enough', async () => {
+    const { exchange, theirs } = await opened({ end: false });
+    theirs.grantsAtOnce = false;
+
+    expect(exchange.writeNow(Buffer.alloc(INITIAL_CREDIT_BYTES - 10))).toBe(true);
+    expect(exchange.writeNow(Buffer.alloc(11))).toBe(false);
+    await arrived();
+    expect(theirs.receivedSoFar).toBe(INITIAL_CREDIT_BYTES - 10);
+    expect(Math.max(...theirs.frameBytes)).toBe(MAX_DATA_BYTES);
+  });
+
+  it('sends nothing into a transport that is full, nor once the exchange is over', async () => {
+    const agent = new FakeAgent();
+    agent.on('hang', () => undefined);
+    const transport = new SlowTransport(agent.attach());
+    const { channel } = await AgentChannel.open(transport, { resync: false, timeoutMs: 1_000 });
+    const exchange = channel.exchange('hang', {}, { end: false });
+    transport.bufferedBytes = 262_145;
+    expect(exchange.writeNow(Buffer.alloc(1))).toBe(false);
+
+    transport.bufferedBytes = 0;
+    channel.close();
+    expect(exchange.writeNow(Buffer.alloc(1))).toBe(false);
+  });
+});
+
 describe('receiving data', () => {
+  it('lets the agent send more at first where it is told to', async () => {
+    const { theirs } = await opened({ onData: () => undefined, extraWindowBytes: 500_000 });
+    await arrived();
+
+    expect(theirs.credits).toBe(INITIAL_CREDIT_BYTES + 500_000);
+  });
+
+  it.each([true, false])('gives bytes back when they are taken, if they may be used again: %s', async (reusesBytes) => {
+    const turns = [deferred<void>(), deferred<void>()];
+    const link = { send: vi.fn(), sendData: vi.fn(), hasRoom: () => true, room: () => Promise.resolve() };
+    let turn = 0;
+    const exchange = new Exchange(1, { onData: () => turns[turn++]?.promise, reusesBytes }, link);
+    const releases = [vi.fn(), vi.fn()];
+    for (const release of releases) exchange.receive(Buffer.alloc(0), Buffer.alloc(KIB_64), release);
+    await arrived();
+    expect(releases[0]).not.toHaveBeenCalled();
+
+    turns[0]?.resolve();
+    await arrived();
+    expect(releases.map(({ mock }) => mock.calls.length)).toEqual([reusesBytes ? 1 : 0, 0]);
+    turns[1]?.resolve();
+    await arrived();
+    expect(releases.map(({ mock }) => mock.calls.length)).toEqual(reusesBytes ? [1, 1] : [0, 0]);
+  });
+
+  it('gives no bytes back whose taker failed, since they may still be on their way', async () => {
+    const link = { send: vi.fn(), sendData: vi.fn(), hasRoom: () => true, room: () => Promise.resolve() };
+    const onData = (): Promise<void> => Promise.reject(new Error('the client has gone'));
+    const exchange = new Exchange(1, { onData, reusesBytes: true }, link);
+    const release = vi.fn();
+    for (let piece = 0; piece < 2; piece++) exchange.receive(Buffer.alloc(0), Buffer.alloc(KIB_64), release);
+
+    await expect(exchange.response).rejects.toThrow('the client has gone');
+    expect(release).not.toHaveBeenCalled();
+  });
+
   it('grants what was taken, in steps and not for every piece', async () => {
     const { theirs, exchange } = await opened({ onData: () => undefined });
     await theirs.data(Buffer.alloc(KIB_64 - 1));
@@ -165,7 +228,8 @@ describe('receiving data', () => {
 
   it('grants in a later turn of the event loop, so that a flood leaves turns to others', async () => {
     const send = vi.fn();
-    const exchange = new Exchange(1, { onData: () => undefined }, { send, room: () => Promise.resolve() });
+    const link = { send, sendData: vi.fn(), hasRoom: () => true, room: () => Promise.resolve() };
+    const exchange = new Exchange(1, { onData: () => undefined }, link);
     for (let piece = 0; piece < 4; piece++) exchange.receive(Buffer.alloc(0), Buffer.alloc(KIB_64));
     await Promise.resolve();
     expect(send).not.toHaveBeenCalled();
@@ -344,8 +408,8 @@ class SlowTransport implements AgentTransport {
 
   constructor(private readonly inner: AgentTransport) {}
 
-  write(bytes: Buffer): void {
-    this.inner.write(bytes);
+  write(...parts: readonly Buffer[]): void {
+    this.inner.write(...parts);
   }
 
   drained(): Promise<void> {

@@ -18,6 +18,10 @@ export interface ExchangeOptions {
    */
   readonly onData?: (payload: Buffer, head: Buffer) => void | Promise<void>;
   readonly onEvent?: (head: Record<string, unknown>) => void;
+  /** Bytes that the agent may send beyond what an exchange begins with, so that more are on their way at once. */
+  readonly extraWindowBytes?: number;
+  /** Whether the bytes given to onData are used for others once its promise has resolved. Default false. */
+  readonly reusesBytes?: boolean;
 }
 
 export interface ExchangeResponse {
@@ -27,6 +31,8 @@ export interface ExchangeResponse {
 
 interface Link {
   send(type: number, head: string, payload: Buffer, end: boolean): void;
+  sendData(payload: Buffer): void;
+  readonly hasRoom: () => boolean;
   room(): Promise<void>;
 }
 
@@ -56,17 +62,31 @@ export class Exchange {
     return this.settled.promise;
   }
 
-  /** Sends data, waiting for credit; resolves without sending when the exchange has ended. */
+  /** Sends all of it now, and returns true, where it need not wait for anything. The bytes must not change any more. */
+  writeNow(bytes: Buffer): boolean {
+    if (this.done || this.creditBytes < bytes.length || !this.link.hasRoom()) return false;
+    for (let at = 0; at < bytes.length; at += MAX_DATA_BYTES) this.sendPart(bytes.subarray(at, at + MAX_DATA_BYTES));
+    return true;
+  }
+
+  /**
+   * Sends data, waiting for credit; resolves without sending when the exchange has ended. The bytes must not change any
+   * more.
+   */
   async write(bytes: Buffer): Promise<void> {
     for (let at = 0; at < bytes.length && !this.done;) {
       if (this.creditBytes === 0) await new Promise<void>((resolve) => (this.creditWaiter = resolve));
       await this.link.room();
       if (this.done) return;
       const size = Math.min(bytes.length - at, this.creditBytes, MAX_DATA_BYTES);
-      this.spend(size);
-      this.link.send(FrameType.data, '', bytes.subarray(at, at + size), false);
+      this.sendPart(bytes.subarray(at, at + size));
       at += size;
     }
+  }
+
+  private sendPart(part: Buffer): void {
+    this.spend(part.length);
+    this.link.sendData(part);
   }
 
   /** Says that no more data follows. */
@@ -91,6 +111,12 @@ export class Exchange {
   }
 
   /** @internal */
+  widen(): void {
+    this.owedBytes = this.options.extraWindowBytes ?? 0;
+    if (this.owedBytes > 0) this.sendGrant();
+  }
+
+  /** @internal */
   spend(bytes: number): void {
     this.creditBytes -= bytes;
   }
@@ -103,20 +129,19 @@ export class Exchange {
   }
 
   /** @internal */
-  receive(head: Buffer, payload: Buffer): void {
+  receive(head: Buffer, payload: Buffer, release?: () => void): void {
     this.heardAt = performance.now();
     const take = this.options.onData;
     if (!take || this.refused) return this.grant(payload.length);
-    if (this.delivery) return this.track(this.delivery.then(() => this.deliver(take, payload, head)));
+    const taken = (): void => {
+      if (this.options.reusesBytes === true) release?.();
+      this.grant(payload.length);
+    };
+    if (this.delivery) return this.track(this.delivery.then(() => this.deliver(() => take(payload, head), taken)));
     try {
       const taking = take(payload, head);
       if (!taking) return this.grant(payload.length);
-      this.track(
-        taking.then(
-          () => this.grant(payload.length),
-          (error: unknown) => this.refuse(error),
-        ),
-      );
+      this.track(taking.then(taken, (error: unknown) => this.refuse(error)));
     } catch (error) {
       this.refuse(error);
     }
@@ -158,11 +183,11 @@ export class Exchange {
     });
   }
 
-  private async deliver(take: NonNullable<ExchangeOptions['onData']>, payload: Buffer, head: Buffer): Promise<void> {
+  private async deliver(take: () => void | Promise<void>, taken: () => void): Promise<void> {
     if (this.done || this.refused) return;
     try {
-      await take(payload, head);
-      this.grant(payload.length);
+      await take();
+      taken();
     } catch (error) {
       this.refuse(error);
     }

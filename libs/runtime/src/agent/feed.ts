@@ -43,6 +43,10 @@ export class Feed {
   }
 
   private readonly onData = (bytes: Buffer): void => {
+    if (!this.isSending && this.exchange.writeNow(bytes)) {
+      this.sentAt = performance.now();
+      return;
+    }
     this.source.pause();
     this.isSending = true;
     this.sending = this.exchange.write(bytes).then(() => {

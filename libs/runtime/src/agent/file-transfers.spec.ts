@@ -7,6 +7,8 @@ import { AgentError, AgentSilentError } from './agent-error.js';
 import { FileTransfers } from './file-transfers.js';
 import { INITIAL_CREDIT_BYTES } from './frames.js';
 
+/** What a download may have on its way. */
+const WINDOW_BYTES = INITIAL_CREDIT_BYTES + 786_432;
 const NEW = { mode: 'create', parents: true } as const;
 const OPENED = {
   event: 'opened',
@@ -168,10 +170,10 @@ describe('FileTransfers.open', () => {
   it('holds the agent up while a piece is not taken', async () => {
     const { agent, files } = await transfers({
       download: async (exchange) => {
-        exchange.event({ ...OPENED, size: INITIAL_CREDIT_BYTES * 2 });
+        exchange.event({ ...OPENED, size: WINDOW_BYTES * 2 });
         await exchange.allData;
-        for (let sent = 0; sent < 4; sent++) await exchange.data(Buffer.alloc(INITIAL_CREDIT_BYTES / 2));
-        exchange.respond({ bytes: INITIAL_CREDIT_BYTES * 2 });
+        for (let sent = 0; sent < 16; sent++) await exchange.data(Buffer.alloc(WINDOW_BYTES / 8));
+        exchange.respond({ bytes: WINDOW_BYTES * 2 });
       },
     });
     const download = await files.open('f');
@@ -181,6 +183,6 @@ describe('FileTransfers.open', () => {
     expect(await isPending(sending)).toBe(true);
     expect(agent.requests('download')[0]?.credits).toBe(0);
     free();
-    expect((await sending).bytes).toBe(INITIAL_CREDIT_BYTES * 2);
+    expect((await sending).bytes).toBe(WINDOW_BYTES * 2);
   });
 });

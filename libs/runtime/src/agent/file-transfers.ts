@@ -8,6 +8,9 @@ import { Feed } from './feed.js';
 import { textOf } from './head.js';
 import { type CallOptions, settle } from './settle.js';
 
+/** With what an exchange begins with alone, a download waits most of its time for credit to come round. */
+const EXTRA_WINDOW_BYTES = 786_432;
+
 export interface UploadOptions {
   readonly mode: 'create' | 'create_new' | 'overwrite';
   readonly parents: boolean;
@@ -42,10 +45,10 @@ export interface ByteRange {
   readonly length: number;
 }
 
-/** Takes bytes as they come; a promise holds the sandbox up until it resolves. */
+/** Takes bytes as they come; a promise holds the sandbox up until it resolves, and then the bytes are others' again. */
 export type TakeBytes = (bytes: Buffer) => void | Promise<void>;
 
-/** Files of any size, in and out, never more of them in memory than the exchange's credits. */
+/** Files of any size, in and out, never more of one in memory than its exchange's credits: a megabyte. */
 export class FileTransfers {
   constructor(private readonly channel: () => AgentChannel) {}
 
@@ -85,6 +88,8 @@ export class FileTransfers {
       { path },
       {
         end: false,
+        extraWindowBytes: EXTRA_WINDOW_BYTES,
+        reusesBytes: true,
         onEvent: (head) => opened.resolve(toOpenedPath(head)),
         onData: (bytes) => taker.take(bytes),
       },

@@ -2,12 +2,14 @@ import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
 
 import {
+  dataFrame,
   encodeFrame,
   FLAG_END,
   type Frame,
   FrameParser,
   FrameTooLargeError,
   FrameType,
+  MAX_DATA_BYTES,
   MAX_FRAME_BYTES,
   PREAMBLE,
 } from './frames.js';
@@ -84,6 +86,69 @@ describe('encodeFrame', () => {
     const over = () => encodeFrame(1, FrameType.data, '', Buffer.alloc(MAX_FRAME_BYTES - OVERHEAD_BYTES + 1), false);
     expect(over).toThrow(FrameTooLargeError);
     expect(over).toThrow(/262145 bytes/);
+  });
+});
+
+describe('dataFrame', () => {
+  it.each([0, 1, 32_767, 32_768, MAX_DATA_BYTES])('has in its parts what a frame of %i bytes is', (bytes) => {
+    const payload = Buffer.alloc(bytes, 'abc');
+
+    expect(Buffer.concat(dataFrame(7, payload))).toEqual(encodeFrame(7, FrameType.data, '', payload, false));
+  });
+
+  it('copies no large payload', () => {
+    const payload = Buffer.alloc(MAX_DATA_BYTES);
+
+    expect(dataFrame(7, payload)[1]).toBe(payload);
+  });
+
+  it('makes none that is larger than a frame may be', () => {
+    expect(() => dataFrame(7, Buffer.alloc(MAX_FRAME_BYTES - OVERHEAD_BYTES + 1))).toThrow(FrameTooLargeError);
+  });
+});
+
+/** A frame as files come in, told from others by its bytes. */
+function fileFrame(fill: number): Buffer {
+  return encodeFrame(fill, FrameType.data, '', Buffer.alloc(MAX_DATA_BYTES, fill), false);
+}
+
+function pushInPieces(parser: FrameParser, bytes: Buffer, pieceBytes = 20_000): void {
+  for (let at = 0; at < bytes.length; at += pieceBytes) parser.push(bytes.subarray(at, at + pieceBytes));
+}
+
+describe('FrameParser of large frames', () => {
+  it('yields them whole, with what is between them, wherever they are cut', () => {
+    const small = { ...FRAME, id: 9 };
+    const stream = Buffer.concat([GREETING, fileFrame(1), encoded(small), PADDING, fileFrame(2), encoded(small)]);
+    for (const pieceBytes of [4_099, 20_000, 65_536, stream.length]) {
+      const { parser, frames } = parsing();
+      pushInPieces(parser, stream, pieceBytes);
+
+      expect(frames.map(({ id }) => id)).toEqual([1, 9, 2, 9]);
+      expect(frames[2]?.payload).toBe('02'.repeat(MAX_DATA_BYTES));
+    }
+  });
+
+  it('leaves the bytes of a frame alone until they are given back, and uses their memory then', () => {
+    const yielded: Frame[] = [];
+    const parser = new FrameParser(GREETING, (frame) => yielded.push(frame));
+    pushInPieces(parser, Buffer.concat([GREETING, fileFrame(1), fileFrame(2)]));
+    const [first, second] = yielded;
+    expect([first, second].map((frame) => frame?.payload.every((byte) => byte === frame.id))).toEqual([true, true]);
+
+    first?.release?.();
+    pushInPieces(parser, fileFrame(3));
+    expect(yielded[2]?.payload.buffer).toBe(first?.payload.buffer);
+    expect(second?.payload.every((byte) => byte === 2)).toBe(true);
+  });
+
+  it('looks for a preamble in one that is torn', () => {
+    const { parser, frames } = parsing();
+    const torn = Buffer.concat([fileFrame(1).subarray(0, 70_000), GREETING, encoded(FRAME)]);
+    pushInPieces(parser, Buffer.concat([GREETING, torn, Buffer.alloc(MAX_DATA_BYTES)]));
+
+    expect(frames).toEqual([FRAME]);
+    expect(parser.torn).toBe(1);
   });
 });
 

@@ -1,4 +1,5 @@
 /** The binary frames of docker/agent/PROTOCOL.md. */
+import { FrameMemory } from './frame-memory.js';
 
 export const FrameType = {
   hello: 1,
@@ -28,6 +29,10 @@ const LENGTH_BYTES = 4;
 /** A frame's `length` with nothing in head and payload. */
 const EMPTY_LENGTH = HEADER_BYTES - LENGTH_BYTES + TRAILER_BYTES;
 const NOTHING = Buffer.alloc(0);
+const TRAILER_PART = Buffer.from('CB.\n');
+const frameMemory = new FrameMemory(MAX_DATA_BYTES + EMPTY_LENGTH + LENGTH_BYTES);
+/** Frames from here on are put together in memory of their own as they come, and their payload is sent uncopied. */
+const LARGE_BYTES = 32_768;
 
 export interface Frame {
   readonly id: number;
@@ -35,6 +40,8 @@ export interface Frame {
   readonly end: boolean;
   readonly head: Buffer;
   readonly payload: Buffer;
+  /** Lets the parser use the memory of this frame again. Whoever calls it has nothing of the frame any more. */
+  readonly release?: () => void;
 }
 
 /** Thrown where a frame would be larger than {@link MAX_FRAME_BYTES}; nothing was sent. */
@@ -50,17 +57,37 @@ export function encodeFrame(id: number, type: number, head: string | Buffer, pay
   const total = HEADER_BYTES + headBytes + payload.length + TRAILER_BYTES;
   if (total > MAX_FRAME_BYTES) throw new FrameTooLargeError(total);
   const frame = Buffer.allocUnsafe(total);
-  frame.writeUInt32LE(total - LENGTH_BYTES, 0);
-  frame.writeUInt32LE(id, 4);
-  frame.writeUInt32LE(headBytes, 8);
-  frame[12] = type;
-  frame[13] = end ? FLAG_END : 0;
-  frame.writeUInt16LE(0, 14);
+  writeHeader(frame, { total, id, headBytes, type, end });
   if (typeof head === 'string') frame.write(head, HEADER_BYTES);
   else head.copy(frame, HEADER_BYTES);
   payload.copy(frame, HEADER_BYTES + headBytes);
   frame.writeUInt32LE(TRAILER, total - TRAILER_BYTES);
   return frame;
+}
+
+/**
+ * One DATA frame without a head, in parts that are to be sent one after the other: a large payload is sent as it is,
+ * instead of being copied.
+ */
+export function dataFrame(id: number, payload: Buffer): readonly Buffer[] {
+  if (payload.length < LARGE_BYTES) return [encodeFrame(id, FrameType.data, NOTHING, payload, false)];
+  const total = HEADER_BYTES + payload.length + TRAILER_BYTES;
+  if (total > MAX_FRAME_BYTES) throw new FrameTooLargeError(total);
+  const header = Buffer.allocUnsafe(HEADER_BYTES);
+  writeHeader(header, { total, id, headBytes: 0, type: FrameType.data, end: false });
+  return [header, payload, TRAILER_PART];
+}
+
+function writeHeader(
+  to: Buffer,
+  { total, id, headBytes, type, end }: { total: number; id: number; headBytes: number; type: number; end: boolean },
+): void {
+  to.writeUInt32LE(total - LENGTH_BYTES, 0);
+  to.writeUInt32LE(id, 4);
+  to.writeUInt32LE(headBytes, 8);
+  to[12] = type;
+  to[13] = end ? FLAG_END : 0;
+  to.writeUInt16LE(0, 14);
 }
 
 /**
@@ -72,6 +99,8 @@ export class FrameParser {
   private buffered = 0;
   private needed = 1;
   private seeking = true;
+  /** A large frame that is not whole yet, and how much of it is there. */
+  private growing: { readonly frame: Buffer; filled: number } | undefined;
   /** How often a torn frame was dropped. */
   torn = 0;
 
@@ -85,7 +114,9 @@ export class FrameParser {
     return !this.seeking;
   }
 
-  push(chunk: Buffer): void {
+  push(bytes: Buffer): void {
+    const chunk = this.growing ? this.grow(bytes, this.growing) : bytes;
+    if (chunk.length === 0) return;
     this.pieces.push(chunk);
     this.buffered += chunk.length;
     // Joining only when a whole frame can be there keeps a large frame in many chunks linear.
@@ -99,8 +130,26 @@ export class FrameParser {
         break;
       }
     }
+    if (this.needed >= LARGE_BYTES) {
+      const frame = frameMemory.take(this.needed);
+      this.growing = { frame, filled: rest.copy(frame) };
+      rest = NOTHING;
+      this.needed = LENGTH_BYTES;
+    }
     this.pieces = rest.length > 0 ? [rest] : [];
     this.buffered = rest.length;
+  }
+
+  /** Adds to the frame that grows; returns what is not part of it. */
+  private grow(bytes: Buffer, growing: { readonly frame: Buffer; filled: number }): Buffer {
+    const { frame } = growing;
+    const added = bytes.copy(frame, growing.filled);
+    growing.filled += added;
+    const rest = bytes.subarray(added);
+    if (growing.filled < frame.length) return rest;
+    this.growing = undefined;
+    const { consumed } = this.parse(frame, () => frameMemory.giveBack(frame));
+    return consumed === 0 ? Buffer.concat([frame, rest]) : rest;
   }
 
   private seek(bytes: Buffer): { consumed: number; needed?: number } {
@@ -113,7 +162,7 @@ export class FrameParser {
     return { consumed: bytes.length - keep, needed: this.preamble.length };
   }
 
-  private parse(bytes: Buffer): { consumed: number; needed?: number } {
+  private parse(bytes: Buffer, release?: () => void): { consumed: number; needed?: number } {
     if (bytes.length < LENGTH_BYTES) return { consumed: 0, needed: LENGTH_BYTES };
     const length = bytes.readUInt32LE(0);
     if (length === 0) return { consumed: LENGTH_BYTES };
@@ -129,6 +178,7 @@ export class FrameParser {
       end: ((bytes[13] ?? 0) & FLAG_END) !== 0,
       head: headEnd === HEADER_BYTES ? NOTHING : bytes.subarray(HEADER_BYTES, headEnd),
       payload: headEnd === payloadEnd ? NOTHING : bytes.subarray(headEnd, payloadEnd),
+      ...(release ? { release } : {}),
     });
     return { consumed: total };
   }

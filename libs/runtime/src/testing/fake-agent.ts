@@ -271,9 +271,9 @@ class FakeLine implements AgentTransport {
     this.parser = new FrameParser(PREAMBLE, onFrame);
   }
 
-  write(bytes: Buffer): void {
+  write(...parts: readonly Buffer[]): void {
     if (this.closed) return;
-    const copy = Buffer.from(bytes);
+    const copy = Buffer.concat(parts);
     queueMicrotask(() => this.parser.push(copy));
   }
 
