@@ -32,7 +32,10 @@ describe('what a background process may ask for', () => {
   ])('is bounded as a command is: $quota', async ({ quota, limit }) => {
     const program = { sessionId: session.id, commandName: 'true', [quota]: limit + 1 };
     const command = { type: 'execute_shell', commandName: 'true', [quota]: limit + 1 };
-    const started = (): Promise<any> => server.client.call('process.list', { sessionId: session.id });
+    const started = async (): Promise<string[]> => {
+      const { processes } = await server.client.call('process.list', { sessionId: session.id });
+      return processes.map(({ processId }: { processId: string }) => processId);
+    };
     const before = await started();
 
     const refusal = await server.client.refusal('process.start', program);
