@@ -29,7 +29,7 @@ export default defineConfig({
           testTimeout: 120_000,
           hookTimeout: 120_000,
           // Most of the time goes into waiting for the engine.
-          maxWorkers: 3,
+          maxWorkers: 4,
           isolate: false,
         },
       },

@@ -118,7 +118,7 @@ await vitest('unit');
 await agentTests();
 await vitest('e2e');
 await attacks();
-await check('bench', 'node', ['test/bench/main.mjs', '--quick']);
+await check('bench', 'node', ['test/bench/main.mjs', '--quick', '--part', 'commands,contexts']);
 
 await rm(scratch, { recursive: true, force: true });
 for (const failure of failures) console.log(`NOT PASSED  ${failure}`);

@@ -1,5 +1,5 @@
 // What a session costs, beside what the engine's own ways and no container at all cost, in one run: npm run bench
-//   -- --part pool,contexts (a selection)   --quick (half a minute: whether all of it works, no time worth a word)
+//   -- --part pool,contexts (a selection)   --quick (two minutes: whether all of it works, no time worth a word)
 //   --json FILE   --svg FILE   --markdown FILE (into which the tables are put, between its bench lines)
 import { readFile, writeFile } from 'node:fs/promises';
 import process from 'node:process';
