@@ -26,10 +26,10 @@ export default defineConfig({
           name: 'e2e',
           include: ['test/e2e/**/*.e2e.spec.ts'],
           globalSetup: ['test/support/global-setup.ts'],
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
           // Most of the time goes into waiting for the engine.
-          maxWorkers: 4,
+          maxWorkers: 3,
           isolate: false,
         },
       },

@@ -182,6 +182,14 @@ describe('execute_code beside the files of the session', () => {
     });
   });
 
+  it('gets all of it with options for Node.js of its own as well', async () => {
+    const session = await server.session({ language: 'nodejs', env: { NODE_OPTIONS: '--max-old-space-size=77' } });
+    const code = 'console.log("x".repeat(3_000_000)); console.error(process.env.NODE_OPTIONS); process.exit(0);';
+    const { stdoutBytes, stderr } = await session.ok('execute_code', { code });
+    expect(stdoutBytes).toBe(3_000_001);
+    expect(stderr).toContain('--max-old-space-size=77');
+  });
+
   it('shows a JavaScript program nothing of how it is run', async () => {
     const session = await server.session({ language: 'nodejs' });
     const code = 'console.log(process.argv.length, process.execArgv, Object.keys(require.cache).length);\nnull.boom();';

@@ -67,7 +67,10 @@ describe('diff and apply_patch', () => {
     expect((await session.do('diff', { sourcePath: 'binary', destinationPath: 'other' })).errorCode).toMatch(
       /not_text|diff_failed/,
     );
-    expect((await session.do('diff', { sourcePath: 'nothing', content: '' })).errorCode).toBe('diff_failed');
+    expect((await session.do('diff', { sourcePath: 'nothing', content: '' })).errorCode).toBe('not_found');
+    expect((await session.do('diff', { sourcePath: 'x.txt', destinationPath: '-' })).errorCode).toBe('not_found');
+    expect((await session.do('diff', { sourcePath: 'x.txt', destinationPath: '.' })).errorCode).toBe('is_a_directory');
+    expect((await session.do('diff', { sourcePath: '/dev/zero', content: '' })).errorCode).toBe('special_file');
     expect((await session.do('diff', { sourcePath: 'x.txt' })).errorCode).toBe('bad_request');
     expect((await session.do('apply_patch', { patch: 'hello' })).errorCode).toBe('bad_patch');
     const outside = '--- a/../../etc/passwd\n+++ b/../../etc/passwd\n@@ -1 +1 @@\n-a\n+b\n';

@@ -85,7 +85,11 @@ export class Config {
   @IsString()
   tlsKeyFile?: string;
 
-  @Env('ALLOWED_ORIGINS', 'Web pages that may connect, separated by commas, as `https://host`. Default: none.', list)
+  @Env(
+    'ALLOWED_ORIGINS',
+    'Web pages that may connect, separated by commas, as `https://host`. Default: none. Files and events are read at 127.0.0.1 by address, as `localhost`, or under a host of this list.',
+    list,
+  )
   @IsString({ each: true })
   allowedOrigins: string[] = [];
 

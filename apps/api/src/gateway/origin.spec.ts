@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { describe, expect, it } from 'vitest';
 
-import { judgeOrigin } from './origin.js';
+import { isMisnamed, judgeOrigin } from './origin.js';
 
 const asked = (headers: Record<string, string>) => ({ headers }) as unknown as IncomingMessage;
 
@@ -23,5 +23,32 @@ describe('judgeOrigin', () => {
     ['a page that hides', { host: '127.0.0.1:5000', origin: 'null' }],
   ])('keeps %s out', (_who, headers) => {
     expect(judgeOrigin(asked(headers), ['https://ours.example'])).toMatchObject({ ok: false, status: 403 });
+  });
+});
+
+describe('isMisnamed', () => {
+  const called = (host: string, localAddress: string, localFamily = 'IPv4') =>
+    isMisnamed({ headers: { host }, socket: { localAddress, localFamily } } as unknown as IncomingMessage, [
+      'https://ours.example',
+    ]);
+
+  it.each([
+    ['evil.example:5000', '127.0.0.1', 'IPv4'],
+    ['evil.example', '::1', 'IPv6'],
+    ['127.0.0.1.evil.example:5000', '127.0.0.1', 'IPv4'],
+    ['ours.example.evil.example', '127.0.0.1', 'IPv4'],
+    ['%', '127.0.0.1', 'IPv4'],
+  ])('is %s at %s', (host, address, family) => {
+    expect(called(host, address, family)).toBe(true);
+  });
+
+  it.each([
+    ['localhost:5000', '127.0.0.1', 'IPv4'],
+    ['127.0.0.1:5000', '127.0.0.1', 'IPv4'],
+    ['[::1]:5000', '::1', 'IPv6'],
+    ['ours.example', '127.0.0.1', 'IPv4'],
+    ['codebeaker:5000', '172.18.0.2', 'IPv4'],
+  ])('is not %s at %s', (host, address, family) => {
+    expect(called(host, address, family)).toBe(false);
   });
 });

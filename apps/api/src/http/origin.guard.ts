@@ -4,7 +4,7 @@ import type { IncomingMessage } from 'node:http';
 import { DomainError } from '#libs/sessions';
 
 import { Config } from '../config/config.js';
-import { judgeOrigin } from '../gateway/origin.js';
+import { isMisnamed, judgeOrigin } from '../gateway/origin.js';
 
 /**
  * Keeps other people's web pages out, by the same judgement as the control channel. What a page only embeds, such as an
@@ -20,6 +20,12 @@ export class OriginGuard implements CanActivate {
     const verdict = judgeOrigin(request, this.config.allowedOrigins);
     if (!verdict.ok) throw new DomainError('forbidden', `${verdict.message ?? 'This origin is not allowed'}.`);
     const { origin, 'sec-fetch-site': site, 'sec-fetch-mode': mode } = request.headers;
+    if (origin === undefined && isMisnamed(request, this.config.allowedOrigins)) {
+      throw new DomainError(
+        'forbidden',
+        'The name that this server was called by is not on the list of ALLOWED_ORIGINS.',
+      );
+    }
     const isForeign = origin === undefined && (site === 'cross-site' || site === 'same-site');
     if (isForeign && mode !== 'navigate') {
       throw new DomainError('forbidden', 'Pages of other sites may not embed what is here.');

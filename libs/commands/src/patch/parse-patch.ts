@@ -23,19 +23,27 @@ export class PatchSyntaxError extends Error {}
 const HUNK = /^@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@/;
 const NO_NEWLINE = '\\ No newline at end of file';
 
-/** Reads a unified diff of any number of files. What stands between them, as git's `index` lines, is passed over. */
+/** What git may ask for besides changed lines, by the line that asks for it. */
+const NOT_APPLIED =
+  /^(?:(?:rename|copy) (?:from|to) |(?:old|new) mode |new file mode (?!100644)|GIT binary patch|Binary files )/;
+
+/**
+ * Reads a unified diff of any number of files. What stands between them, as git's `index` lines, is passed over; what
+ * asks for a change that is not made here, or may be a line of a hunk, is not.
+ */
 export function parsePatch(text: string): FilePatch[] {
   const lines = text.split('\n');
   const files: FilePatch[] = [];
+  const between = new BetweenFiles();
   let at = 0;
   while (at < lines.length) {
     const isHeader = lines[at]?.startsWith('--- ') && lines[at + 1]?.startsWith('+++ ');
     if (!isHeader) {
-      if (HUNK.test(lines[at] ?? ''))
-        throw new PatchSyntaxError(`line ${at + 1}: a hunk without the names of its file`);
+      between.pass(lines[at] ?? '', at + 1);
       at++;
       continue;
     }
+    between.beginFile();
     const [oldPath, newPath] = [pathOf(lines[at] ?? ''), pathOf(lines[at + 1] ?? '')];
     if (oldPath === null && newPath === null) throw new PatchSyntaxError(`line ${at + 1}: a file without a name`);
     at += 2;
@@ -47,9 +55,54 @@ export function parsePatch(text: string): FilePatch[] {
     }
     if (hunks.length === 0) throw new PatchSyntaxError(`line ${at + 1}: a hunk is expected here`);
     files.push({ oldPath, newPath, hunks });
+    between.endFile();
   }
+  between.end();
   if (files.length === 0) throw new PatchSyntaxError('it names no file: a unified diff has lines with --- and +++');
   return files;
+}
+
+/** Sees to it that nothing is passed over that asks for a change. */
+class BetweenFiles {
+  /** The number of the `diff --git` line whose file has not come yet. */
+  private announcedAt: number | undefined;
+  private isBehindHunks = false;
+
+  pass(line: string, number: number): void {
+    if (line.startsWith('diff --git ')) {
+      this.end();
+      this.announcedAt = number;
+      this.isBehindHunks = false;
+    } else if (line === '-- ' || line === '--') {
+      // Above the signature of a mail.
+      this.isBehindHunks = false;
+    }
+    if (this.announcedAt !== undefined && NOT_APPLIED.test(line)) {
+      throw new PatchSyntaxError(`line ${number}: only changes of lines are applied, and not "${line.slice(0, 80)}"`);
+    }
+    if (this.isBehindHunks && /^[-+ ]/.test(line)) {
+      throw new PatchSyntaxError(`line ${number}: the hunk before it is longer than it says`);
+    }
+    if (line.startsWith('@@')) {
+      const isHunk = HUNK.test(line) && !this.isBehindHunks;
+      throw new PatchSyntaxError(
+        `line ${number}: ${isHunk ? 'a hunk without the names of its file' : 'no hunk header'}`,
+      );
+    }
+  }
+
+  beginFile(): void {
+    this.announcedAt = undefined;
+  }
+
+  endFile(): void {
+    this.isBehindHunks = true;
+  }
+
+  end(): void {
+    if (this.announcedAt === undefined) return;
+    throw new PatchSyntaxError(`line ${this.announcedAt}: it names no file with --- and +++, and no line to change`);
+  }
 }
 
 function readHunk(lines: readonly string[], start: number): { hunk: Hunk; next: number } {

@@ -6,7 +6,14 @@ import { parsePatch, PatchSyntaxError } from './parse-patch.js';
 const hunksOf = (...lines: string[]) => parsePatch(['--- a/x', '+++ b/x', ...lines].join('\n'))[0]?.hunks ?? [];
 const apply = (text: string, ...lines: string[]) => applyHunks(text, hunksOf(...lines));
 
+const ONE = '--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\n+b\n';
+
 describe('parsePatch', () => {
+  it('passes over the words of a mail before its files, and the signature behind them', () => {
+    const mail = `From 1 Mon Sep 17\nSubject: x\n\n- why\n+ what\n---\n x | 2 +-\n\ndiff --git a/x b/x\nindex 1..2 100644\n`;
+    expect(parsePatch(`${mail}${ONE}-- \n2.39.5\n\n - more\n`)).toHaveLength(1);
+  });
+
   it('reads files, hunks and their names without the first directory', () => {
     const files = parsePatch(
       `diff --git a/lib/x.py b/lib/x.py
@@ -37,6 +44,15 @@ index 1..2 100644
     ['--- a/x\n+++ b/x\nrest\n', 'line 3: a hunk is expected'],
     ['--- a/x\n+++ b/x\n@@ -1,2 +1 @@\n-a\n', 'shorter than it says'],
     ['--- /dev/null\n+++ /dev/null\n@@ -1 +1 @@\n', 'without a name'],
+    [`${ONE}@@ -5,2 broken\n a\n-x\n+Z\n`, 'line 6: no hunk header'],
+    [`${ONE}-x\n+Z\n`, 'line 6: the hunk before it is longer than it says'],
+    [`${ONE}\n+Z\n`, 'line 7: the hunk before it is longer than it says'],
+    [`${ONE}diff --git a/b b/c\nsimilarity index 100%\nrename from b\nrename to c\n`, 'line 8: only changes of lines'],
+    [`diff --git a/m b/m\nold mode 100644\nnew mode 100755\n${ONE}`, 'line 2: only changes of lines'],
+    [`diff --git a/x b/x\nnew file mode 100755\n${ONE}`, 'line 2: only changes of lines'],
+    [`diff --git a/x b/x\nnew file mode 100644\nindex 0..e\ndiff --git a/x b/x\n${ONE}`, 'line 1: it names no file'],
+    [`${ONE}diff --git a/b b/b\ndeleted file mode 100644\nindex e..0\n`, 'line 6: it names no file'],
+    [`${ONE}diff --git a/b b/b\nindex 1..2\nGIT binary patch\nliteral 1\n`, 'line 8: only changes of lines'],
   ])('refuses %j', (text, message) => {
     expect(() => parsePatch(text)).toThrow(PatchSyntaxError);
     expect(() => parsePatch(text)).toThrow(message);

@@ -47,13 +47,14 @@ export class DiffCommand implements Command<DiffParams> {
     if ((destinationPath === undefined) === (content === undefined)) {
       throw new CommandFailure('bad_request', 'Either destinationPath or content must be given.');
     }
+    await refuseOthersThanFiles([sourcePath, destinationPath], context);
     const name = relative(sourcePath);
     const labels = [
       `--label=a/${name}`,
       `--label=b/${destinationPath === undefined ? name : relative(destinationPath)}`,
     ];
     const program = {
-      args: ['diff', `-U${contextLines}`, ...labels, '--', sourcePath, destinationPath ?? '-'],
+      args: ['diff', `-U${contextLines}`, ...labels, '--', named(sourcePath), named(destinationPath) ?? '-'],
       cwd: '/workspace',
       timeoutMs: context.timeoutMs,
       ...(content === undefined ? {} : { stdin: content }),
@@ -77,6 +78,20 @@ export class DiffCommand implements Command<DiffParams> {
       identical: exitCode === 0,
     };
   }
+}
+
+/** Of a directory `diff` takes what lies in it, and of a device it reads without an end. */
+async function refuseOthersThanFiles(paths: readonly (string | undefined)[], context: CommandContext): Promise<void> {
+  for (const path of paths) {
+    if (path !== undefined) await context.session.sandbox.agent.readFile(path, { length: 1 }, context);
+  }
+}
+
+/** A lone minus would be the standard input. */
+function named(path: string): string;
+function named(path: string | undefined): string | undefined;
+function named(path: string | undefined): string | undefined {
+  return path === '-' ? './-' : path;
 }
 
 /** As apply_patch will find it again. */
