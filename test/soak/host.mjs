@@ -1,5 +1,7 @@
 import { execFile } from 'node:child_process';
+import { once } from 'node:events';
 import { readdir, readFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { promisify } from 'node:util';
 import Docker from 'dockerode';
 
@@ -63,4 +65,13 @@ export async function usageOf(pid) {
 export async function enginePid() {
   const text = await readFile('/var/run/docker.pid', 'utf8').catch(() => '');
   return Number(text) || undefined;
+}
+
+export async function freePort() {
+  const probe = createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const { port } = probe.address();
+  probe.close();
+  await once(probe, 'close');
+  return port;
 }

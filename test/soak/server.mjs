@@ -1,10 +1,9 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer } from 'node:net';
 import process from 'node:process';
 import { setTimeout as delay } from 'node:timers/promises';
 
-import { docker } from './host.mjs';
+import { docker, freePort } from './host.mjs';
 
 const START_LIMIT_MS = 60_000;
 
@@ -72,13 +71,4 @@ export class SoakServer {
       await docker.getContainer(Id).remove({ force: true, v: true });
     }
   }
-}
-
-async function freePort() {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const { port } = probe.address();
-  probe.close();
-  await once(probe, 'close');
-  return port;
 }

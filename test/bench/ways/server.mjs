@@ -2,12 +2,11 @@ import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import process from 'node:process';
 import { setTimeout as delay } from 'node:timers/promises';
 
-import { docker } from '../../soak/host.mjs';
+import { docker, freePort } from '../../soak/host.mjs';
 import { BenchClient } from './client.mjs';
 import { removeLabelled } from './engine.mjs';
 
@@ -131,13 +130,4 @@ export class BenchServer {
     // Sessions outlive their server, and these belong to nobody now.
     await removeLabelled(`codebeaker=${this.serverId}`);
   }
-}
-
-async function freePort() {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const { port } = probe.address();
-  probe.close();
-  await once(probe, 'close');
-  return port;
 }

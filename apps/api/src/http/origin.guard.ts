@@ -20,13 +20,14 @@ export class OriginGuard implements CanActivate {
     const verdict = judgeOrigin(request, this.config.allowedOrigins);
     if (!verdict.ok) throw new DomainError('forbidden', `${verdict.message ?? 'This origin is not allowed'}.`);
     const { origin, 'sec-fetch-site': site, 'sec-fetch-mode': mode } = request.headers;
-    if (origin === undefined && isMisnamed(request, this.config.allowedOrigins)) {
+    if (origin !== undefined) return true;
+    if (isMisnamed(request, this.config.allowedOrigins)) {
       throw new DomainError(
         'forbidden',
         'The name that this server was called by is not on the list of ALLOWED_ORIGINS.',
       );
     }
-    const isForeign = origin === undefined && (site === 'cross-site' || site === 'same-site');
+    const isForeign = site === 'cross-site' || site === 'same-site';
     if (isForeign && mode !== 'navigate') {
       throw new DomainError('forbidden', 'Pages of other sites may not embed what is here.');
     }

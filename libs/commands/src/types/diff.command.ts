@@ -54,7 +54,14 @@ export class DiffCommand implements Command<DiffParams> {
       `--label=b/${destinationPath === undefined ? name : relative(destinationPath)}`,
     ];
     const program = {
-      args: ['diff', `-U${contextLines}`, ...labels, '--', named(sourcePath), named(destinationPath) ?? '-'],
+      args: [
+        'diff',
+        `-U${contextLines}`,
+        ...labels,
+        '--',
+        named(sourcePath),
+        destinationPath === undefined ? '-' : named(destinationPath),
+      ],
       cwd: '/workspace',
       timeoutMs: context.timeoutMs,
       ...(content === undefined ? {} : { stdin: content }),
@@ -88,9 +95,7 @@ async function refuseOthersThanFiles(paths: readonly (string | undefined)[], con
 }
 
 /** A lone minus would be the standard input. */
-function named(path: string): string;
-function named(path: string | undefined): string | undefined;
-function named(path: string | undefined): string | undefined {
+function named(path: string): string {
   return path === '-' ? './-' : path;
 }
 
