@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -11,6 +11,7 @@ describe('the log of a server', () => {
   const env: Record<string, string> = { LOG_LEVEL: 'debug', LOG_FILE: '' };
   beforeAll(async () => {
     directory = await mkdtemp(join(tmpdir(), 'codebeaker-log-'));
+    await mkdir(join(directory, 'logs'));
     env['LOG_FILE'] = file();
   });
   afterAll(() => rm(directory, { recursive: true, force: true }));

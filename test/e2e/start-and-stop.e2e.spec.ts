@@ -1,10 +1,14 @@
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { connect } from 'node:net';
-import { describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 
 import { newServerId } from '../support/api.js';
+import { MAIN } from '../support/built-server.js';
+import { EngineProxy } from '../support/engine-proxy.js';
 import { eventually } from '../support/eventually.js';
 import { docker } from '../support/leftovers.js';
+import { Lives } from '../support/lives.js';
 import { ENDLESS, fixed } from '../support/restarts.js';
 import { RpcRefusal } from '../support/rpc-client.js';
 import { Life, useServerProcess } from '../support/server-process.js';
@@ -76,6 +80,9 @@ describe('a server that is asked to stop', () => {
 const WRONG = {
   PORT: '70000',
   LOG_LEVEL: 'loud',
+  ALLOWED_ORIGINS: 'foo',
+  IMAGE_TAG: 'bad tag!',
+  POOL_LANGUAGES: 'cobol',
   MAX_SESSIONS: '0',
   MAX_MEMORY_MB: '1.5',
   MAX_PIDS: 'many',
@@ -106,7 +113,36 @@ describe('a server with wrong settings', () => {
     expect(await refusal(CERT_FILE)).toContain('TLS_KEY_FILE');
   });
 
-  it('does not start where a certificate cannot be read, and names the file', async () => {
-    expect(await refusal({ ...CERT_FILE, ...KEY_FILE, TLS_PORT: '0' })).toMatch(/\/nowhere\/(cert|key)\.pem/);
+  it.each<[string, Record<string, string>, RegExp]>([
+    ['a certificate', { ...CERT_FILE, ...KEY_FILE }, /TLS_CERT_FILE=\/nowhere\/cert\.pem: .*no such file/],
+    ['a key', { TLS_CERT_FILE: MAIN, ...KEY_FILE }, /TLS_KEY_FILE=\/nowhere\/key\.pem: .*no such file/],
+    ['a log file', { LOG_FILE: '/nowhere/server.log' }, /LOG_FILE=\/nowhere\/server\.log: .*no such file/],
+    ['the log file of a path', { LOG_FILE: `${MAIN}/server.log` }, /LOG_FILE=.*not a directory/],
+    ['a PEM file', { TLS_CERT_FILE: MAIN, TLS_KEY_FILE: MAIN }, /TLS_CERT_FILE=.*: must be a PEM file/],
+    ['a runtime', { OCI_RUNTIME: 'nope' }, /OCI_RUNTIME=nope: must be a runtime that the engine has: .*runc/],
+  ])('does not start where there is no such thing as %s, and says so in one line', async (_what, env, expected) => {
+    const said = await refusal({ TLS_PORT: '0', ...env });
+
+    expect(said).toMatch(expected);
+    expect(said.trim().split('\n')).toHaveLength(2);
+    expect(existsSync('/nowhere')).toBe(false);
+  });
+});
+
+describe('a server whose engine does not answer yet', () => {
+  const engine = new EngineProxy();
+  const lives = new Lives(() => ({ SERVER_ID: newServerId(), DOCKER_HOST: engine.dockerHost, POOL_SIZE: '0' }));
+  afterEach(() => lives.end());
+  beforeAll(() => engine.restore());
+  afterAll(() => engine.cut());
+
+  it('ends when the engine is there and has no such runtime as OCI_RUNTIME', async () => {
+    await engine.cut();
+    const life = await lives.start({ OCI_RUNTIME: 'nope' });
+    expect(life.isOver).toBe(false);
+    await engine.restore();
+
+    expect(await life.exit).toEqual({ code: 1, signal: null });
+    expect(life.stderr).toContain('OCI_RUNTIME=nope');
   });
 });

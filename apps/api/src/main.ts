@@ -9,36 +9,39 @@ import { Config, ConfigError } from './config/config.js';
 import { doctorOptions } from './config/config.module.js';
 import { createApp } from './create-app.js';
 import { HostGuard, UnsafeHostError } from './host/host-guard.js';
+import { requireOciRuntime } from './host/oci-runtime.js';
 import { PinoLogger } from './logging/pino-logger.js';
 import { requireFreePort } from './port.js';
-import { listenTls } from './tls.js';
+import { listenTls, readTlsPair } from './tls.js';
 
 async function main(): Promise<void> {
   const config = Config.fromEnv(process.env);
-  const hasTls = config.tlsCertFile !== undefined;
+  const tlsPair = await readTlsPair(config);
   await requireFreePort(config.host, config.port, 'PORT');
-  if (hasTls) await requireFreePort(config.host, config.tlsPort, 'TLS_PORT');
+  if (tlsPair) await requireFreePort(config.host, config.tlsPort, 'TLS_PORT');
   const logger = await PinoLogger.create(config);
   Logger.overrideLogger(logger);
   const app = await createApp(config, logger);
   app.enableShutdownHooks();
   const runtime = app.get(SandboxRuntime);
+  const stopLater = (error: StartError): void => void endWith(app, error);
+  if (config.ociRuntime !== undefined) await requireOciRuntime(runtime, config.ociRuntime, stopLater);
   const tenancy = { multiTenant: config.servesSeveralTenants, allowKnownEscapes: config.allowKnownEscapes };
   // Before anything listens: nobody may get a sandbox on a host that cannot hold it.
-  await new HostGuard(new Doctor(runtime, doctorOptions(config)), runtime, tenancy).check((error) => {
-    void endWith(app, error);
-  });
+  await new HostGuard(new Doctor(runtime, doctorOptions(config)), runtime, tenancy).check(stopLater);
   await app.listen(config.port, config.host);
   logger.log(`listening on ${await app.getUrl()}, control channel at /ws/jsonrpc`, 'Server');
-  if (config.tlsCertFile !== undefined && config.tlsKeyFile !== undefined) {
-    const files = { cert: config.tlsCertFile, key: config.tlsKeyFile };
-    const tls = await listenTls(app, files, config.host, config.tlsPort);
+  if (tlsPair) {
+    const tls = await listenTls(app, tlsPair, config.host, config.tlsPort);
     app.getHttpServer().once('close', () => tls.close());
     logger.log(`listening with TLS on port ${config.tlsPort}`, 'Server');
   }
 }
 
-async function endWith(app: INestApplication, error: UnsafeHostError): Promise<void> {
+/** What is meant for the person who starts it. */
+type StartError = ConfigError | UnsafeHostError;
+
+async function endWith(app: INestApplication, error: StartError): Promise<void> {
   await app.close().catch(stop);
   stop(error);
 }

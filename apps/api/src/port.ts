@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 
 import { ConfigError } from './config/config.js';
+import { reasonOf } from './os-error.js';
 
 /**
  * Makes sure that an address can be listened on, before anything else is begun: a second server on a taken port must
@@ -14,8 +15,8 @@ export async function requireFreePort(host: string, port: number, portName: stri
     probe.listen(port, host);
     await once(probe, 'listening');
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
-    const why = code === 'EADDRINUSE' ? 'another program listens there already' : code;
+    const isTaken = error instanceof Error && 'code' in error && error.code === 'EADDRINUSE';
+    const why = isTaken ? 'another program listens there already' : reasonOf(error);
     throw new ConfigError([`HOST=${host} ${portName}=${port}: cannot be listened on: ${why}`]);
   }
   probe.close();

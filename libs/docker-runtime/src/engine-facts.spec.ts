@@ -15,6 +15,7 @@ const ANSWERS: Answers = {
     CpuCfsQuota: false,
     SecurityOptions: ['name=seccomp,profile=default'],
     DefaultRuntime: 'runc',
+    Runtimes: { crun: { path: 'crun' }, runc: { path: 'runc' } },
     DockerRootDir: '/var/lib/docker',
     SystemTime: '2026-11-24T12:00:03.5Z',
   },
@@ -44,6 +45,7 @@ describe("an engine's facts", () => {
       enforces: { memory: true, swap: true, pids: true, cpu: false },
       securityOptions: ['name=seccomp,profile=default'],
       defaultRuntime: 'runc',
+      runtimes: ['crun', 'runc'],
       rootDirectory: '/var/lib/docker',
       clockOffsetMs: 3500,
     });
@@ -67,7 +69,7 @@ describe("an engine's facts", () => {
   it('say nothing where it says nothing', () => {
     const facts = engineFacts({ ...ANSWERS, info: null, version: undefined });
 
-    expect(facts).toMatchObject({ product: 'docker', components: [], kernel: '', securityOptions: [] });
+    expect(facts).toMatchObject({ product: 'docker', components: [], kernel: '', securityOptions: [], runtimes: [] });
     expect(facts).not.toHaveProperty('clockOffsetMs');
   });
 });

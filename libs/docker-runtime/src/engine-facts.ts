@@ -38,6 +38,7 @@ export function engineFacts(answers: Answers): EngineFacts {
     },
     securityOptions: listOf(info['SecurityOptions']).map(textOf),
     defaultRuntime: textOf(info['DefaultRuntime']),
+    runtimes: Object.keys(fieldsOf(info['Runtimes'])),
     rootDirectory: textOf(info['DockerRootDir']),
     ...(Number.isNaN(clock) ? {} : { clockOffsetMs: clock - answers.now }),
   };

@@ -32,6 +32,8 @@ export interface EngineFacts {
   /** As `name=seccomp,profile=default`, `name=apparmor`, `name=userns`. */
   readonly securityOptions: readonly string[];
   readonly defaultRuntime: string;
+  /** Names of the OCI runtimes that it is set up with; empty where it does not say. */
+  readonly runtimes: readonly string[];
   /** Where it keeps images and volumes. */
   readonly rootDirectory: string;
   /** Its clock less this machine's, in ms, exact to half of the time that the question took; absent where it says none. */

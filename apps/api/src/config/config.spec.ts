@@ -31,8 +31,9 @@ describe('the defaults', () => {
     expect(Config.fromEnv({})).toMatchObject({ host: '127.0.0.1', port: 5000, allowedImages: [] });
   });
 
-  it('are what an empty variable means', () => {
-    expect(Config.fromEnv(Object.fromEntries(names.map((name) => [name, ''])))).toEqual(new Config());
+  it('are what an empty variable means, but for a list that is not empty by itself', () => {
+    const empty = Object.fromEntries(names.map((name) => [name, '']));
+    expect(Config.fromEnv(empty)).toEqual(Object.assign(new Config(), { poolInterpreters: [] }));
   });
 
   it('name the containers after the port, unless the server has a name', () => {
@@ -66,6 +67,20 @@ describe('a setting', () => {
     ['DOCKER_HOST', 'tcp://engine:2375', { dockerHost: 'tcp://engine:2375' }],
     ['SERVER_ID', 'blue-1.a_b', { serverId: 'blue-1.a_b' }],
     ['OCI_RUNTIME', 'runsc', { ociRuntime: 'runsc' }],
+    [
+      'ALLOWED_ORIGINS',
+      'https://a.example, http://localhost:3000',
+      { allowedOrigins: ['https://a.example', 'http://localhost:3000'] },
+    ],
+    [
+      'ALLOWED_ORIGINS',
+      'http://[::1]:81,chrome-extension://abc',
+      { allowedOrigins: ['http://[::1]:81', 'chrome-extension://abc'] },
+    ],
+    ['IMAGE_TAG', 'v1.2_a-b', { imageTag: 'v1.2_a-b' }],
+    ['POOL_LANGUAGES', 'py, C#,golang,go,ts', { poolLanguages: ['python', 'dotnet', 'go', 'nodejs'] }],
+    ['POOL_INTERPRETERS', 'JS,cs', { poolInterpreters: ['nodejs', 'dotnet'] }],
+    ['POOL_INTERPRETERS', '', { poolInterpreters: [] }],
     ['ALLOWED_IMAGES', ' a:1, b/c@sha256:0 ,,', { allowedImages: ['a:1', 'b/c@sha256:0'] }],
     ['MAX_CPUS', '0.5', { maxCpus: 0.5 }],
     ['MAX_QUEUED_EXECUTIONS', '0', { maxQueuedExecutions: 0 }],
@@ -85,6 +100,21 @@ describe('a setting', () => {
     ['PORT', '80.5'],
     ['PORT', ' '],
     ['TLS_PORT', 'x'],
+    ['ALLOWED_ORIGINS', 'foo'],
+    ['ALLOWED_ORIGINS', 'https://a.example,*'],
+    ['ALLOWED_ORIGINS', 'https://a.example/'],
+    ['ALLOWED_ORIGINS', 'https://A.example'],
+    ['ALLOWED_ORIGINS', 'https://a.example:443'],
+    ['ALLOWED_ORIGINS', 'https://*.example'],
+    ['ALLOWED_ORIGINS', 'wss://a.example'],
+    ['ALLOWED_ORIGINS', 'null'],
+    ['IMAGE_TAG', 'bad tag!'],
+    ['IMAGE_TAG', '-x'],
+    ['IMAGE_TAG', 'a/b'],
+    ['POOL_LANGUAGES', 'python,cobol'],
+    ['POOL_INTERPRETERS', 'go'],
+    // Another interpreter than JavaScript's, and only one waits in a sandbox.
+    ['POOL_INTERPRETERS', 'ts'],
     ['MULTI_TENANT', 'many'],
     ['ALLOW_KNOWN_ESCAPES', 'yes'],
     ['DOCKER_HOST', '/var/run/docker.sock'],
@@ -132,6 +162,7 @@ describe('a setting', () => {
     expect(wrong).toHaveLength(1);
     expect(wrong[0]).toMatch(new RegExp(`^${name}=.*: \\S`));
     expect(message).toContain(wrong[0]);
+    expect(message).not.toMatch(/each value|\bin must/);
   });
 
   it('is told together with everything else that is wrong', () => {

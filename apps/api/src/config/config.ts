@@ -11,50 +11,19 @@ import {
   Min,
   Validate,
   validateSync,
-  ValidatorConstraint,
-  type ValidatorConstraintInterface,
 } from 'class-validator';
-import { validateCronExpression } from 'cron';
 import { randomBytes } from 'node:crypto';
 import { isIPv4 } from 'node:net';
 import { availableParallelism } from 'node:os';
-import { resolve } from 'node:path';
-
-import { LANGUAGES } from '#libs/runtime';
 
 import { Env, envSettings, flag, list, number } from './env.js';
+import { interpreterLanguages, languages } from './language-names.js';
+import { CronRule, InterpretersRule, LanguagesRule, OriginsRule, StateDirectoryRule } from './rules.js';
 
 const MIB = 1_048_576;
 const MAX_PORT = 65_535;
 /** A longer timer of Node's fires at once. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
-
-@ValidatorConstraint({ name: 'isCron' })
-class CronRule implements ValidatorConstraintInterface {
-  validate(value: unknown): boolean {
-    return typeof value === 'string' && value.trim().split(/\s+/).length === 6 && validateCronExpression(value).valid;
-  }
-
-  defaultMessage(): string {
-    return 'must be a cron expression of six fields, the first of them seconds';
-  }
-}
-
-/** Where directories cannot be made, and an attempt may not even come to an end. */
-const KERNEL_DIRECTORIES = ['/proc', '/sys', '/dev'];
-
-@ValidatorConstraint({ name: 'isStateDirectory' })
-class StateDirectoryRule implements ValidatorConstraintInterface {
-  validate(value: unknown): boolean {
-    if (typeof value !== 'string' || value.includes('\0')) return false;
-    const path = `${resolve(value)}/`;
-    return !KERNEL_DIRECTORIES.some((directory) => path.startsWith(`${directory}/`));
-  }
-
-  defaultMessage(): string {
-    return `must be a directory on a disk, not one of the kernel's below ${KERNEL_DIRECTORIES.join(', ')}`;
-  }
-}
 
 /** Every setting of the server: its environment name, its default, and what it may be. */
 export class Config {
@@ -90,7 +59,7 @@ export class Config {
     'Web pages that may connect, separated by commas, as `https://host`. Default: none. Files and events are read at 127.0.0.1 by address, as `localhost`, or under a host of this list.',
     list,
   )
-  @IsString({ each: true })
+  @Validate(OriginsRule)
   allowedOrigins: string[] = [];
 
   @Env(
@@ -135,8 +104,9 @@ export class Config {
   ociRuntime?: string;
 
   @Env('IMAGE_TAG', 'Tag of the `codebeaker-…` images.')
-  @IsString()
-  @IsNotEmpty()
+  @Matches(/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/, {
+    message: 'must be 1 to 128 letters, digits, underscores, dots or dashes, the first no dot or dash',
+  })
   imageTag = 'latest';
 
   @Env('ALLOWED_IMAGES', 'Images that `dockerImage` may name, separated by commas. Default: none.', list)
@@ -218,17 +188,18 @@ export class Config {
   @Env(
     'POOL_LANGUAGES',
     'Languages of which sandboxes are ready from the start on, separated by commas. Default: those asked for lately.',
-    list,
+    languages,
   )
-  @IsIn(LANGUAGES.map(({ name }) => name), { each: true })
+  @Validate(LanguagesRule)
   poolLanguages: string[] = [];
 
   @Env(
     'POOL_INTERPRETERS',
-    'Languages in whose sandboxes an interpreter waits for the first context while they are ready ahead.',
-    list,
+    'Languages in whose sandboxes an interpreter waits for the first context while they are ready ahead. Empty: none.',
+    interpreterLanguages,
+    'is a value',
   )
-  @IsIn(LANGUAGES.filter(({ interpreter }) => interpreter).map(({ name }) => name), { each: true })
+  @Validate(InterpretersRule)
   poolInterpreters: string[] = ['python'];
 
   @Env('MAX_MEMORY_MB', 'The most `memoryLimitMB` that a session may ask for.', number)
@@ -417,13 +388,13 @@ export class Config {
     return this.multiTenant ?? !isLoopback(this.host);
   }
 
-  /** An empty variable counts as none, as it does in compose files. */
+  /** An empty variable counts as none, as it does in compose files, but for a setting that can be empty and is not by itself. */
   static fromEnv(env: Readonly<Record<string, string | undefined>>): Config {
     const config = new Config();
     const values = new Map<string, unknown>();
-    for (const [property, { name, parse }] of envSettings(Config.prototype)) {
+    for (const [property, { name, parse, empty }] of envSettings(Config.prototype)) {
       const text = env[name];
-      if (text !== undefined && text !== '') values.set(property, parse(text));
+      if (text !== undefined && (text !== '' || empty === 'is a value')) values.set(property, parse(text));
     }
     Object.assign(config, Object.fromEntries(values));
     config.check(env);

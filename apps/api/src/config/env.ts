@@ -5,15 +5,24 @@ export interface EnvSetting {
   readonly name: string;
   readonly description: string;
   readonly parse: (text: string) => unknown;
+  readonly empty: EmptyText;
 }
+
+/** What it means that the variable is there and has no text. */
+export type EmptyText = 'is none' | 'is a value';
 
 const SETTINGS = Symbol('config:settings');
 
 /** Names a property's environment variable; the README's table is checked against these. */
-export function Env(name: string, description: string, parse: (text: string) => unknown = (text) => text) {
+export function Env(
+  name: string,
+  description: string,
+  parse: (text: string) => unknown = (text) => text,
+  empty: EmptyText = 'is none',
+) {
   return (target: object, property: string): void => {
     const settings = envSettings(target);
-    settings.set(property, { name, description, parse });
+    settings.set(property, { name, description, parse, empty });
     Reflect.defineMetadata(SETTINGS, settings, target);
   };
 }

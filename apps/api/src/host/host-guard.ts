@@ -1,7 +1,9 @@
 import { Logger } from '@nestjs/common';
 
 import { type Doctor, refusalOf, shortOf, type Tenancy } from '#libs/doctor';
-import { RuntimeError, type SandboxRuntime } from '#libs/runtime';
+import type { SandboxRuntime } from '#libs/runtime';
+
+import { atEngine } from './at-engine.js';
 
 /** Stops the start: sandboxes of this host do not keep tenants apart. */
 export class UnsafeHostError extends Error {
@@ -27,32 +29,17 @@ export class HostGuard {
    * @throws UnsafeHostError
    */
   async check(onUnsafe: (error: UnsafeHostError) => void): Promise<void> {
-    if (this.tenancy.multiTenant) await this.examineOrWait(onUnsafe);
-    else void this.examineOrWait(onUnsafe).catch((error: unknown) => this.logger.error(error));
-  }
-
-  private async examineOrWait(onUnsafe: (error: UnsafeHostError) => void): Promise<void> {
-    try {
-      await this.examine();
-    } catch (error) {
-      if (!(error instanceof RuntimeError)) throw error;
-      this.logger.warn(`the host is looked at when the engine answers: ${error.message}`);
-      this.whenBack(onUnsafe);
-    }
-  }
-
-  private whenBack(onUnsafe: (error: UnsafeHostError) => void): void {
-    let isDue = true;
-    this.runtime.onBack(() => {
-      if (!isDue) return;
-      isDue = false;
-      this.examine().catch((error: unknown) => {
+    const examining = atEngine(
+      this.runtime,
+      'the host is looked at',
+      () => this.examine(),
+      (error) => {
         if (error instanceof UnsafeHostError) onUnsafe(error);
-        // Gone again: it is due once more.
-        else if (error instanceof RuntimeError) isDue = true;
         else this.logger.error(error);
-      });
-    });
+      },
+    );
+    if (this.tenancy.multiTenant) await examining;
+    else void examining.catch((error: unknown) => this.logger.error(error));
   }
 
   private async examine(): Promise<void> {

@@ -1,10 +1,10 @@
 import type { LoggerService } from '@nestjs/common';
 import pino, { type Logger } from 'pino';
 import pinoPretty from 'pino-pretty';
-import pinoRoll from 'pino-roll';
 
 import type { Config } from '../config/config.js';
 import { logContext } from './log-context.js';
+import { openLogFile } from './log-file.js';
 
 /** Nest's own words about its start: one line per module, route and method. */
 const BOOT_CONTEXTS = new Set([
@@ -31,13 +31,7 @@ export class PinoLogger implements LoggerService {
       },
     ];
     if (config.logFile !== undefined) {
-      const stream = await pinoRoll({
-        file: config.logFile,
-        size: `${config.logFileMaxMB}m`,
-        limit: { count: config.logFileCount },
-        mkdir: true,
-      });
-      streams.push({ level: 'trace', stream });
+      streams.push({ level: 'trace', stream: await openLogFile(config) });
     }
     const options: pino.LoggerOptions = {
       level,

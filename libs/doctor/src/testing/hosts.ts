@@ -68,6 +68,7 @@ export const GOOD_HOST = {
     enforces: { memory: true, swap: true, pids: true, cpu: true },
     securityOptions: ['name=apparmor', 'name=seccomp,profile=builtin', 'name=cgroupns'],
     defaultRuntime: 'runc',
+    runtimes: ['runc'],
     rootDirectory: '/var/lib/docker',
     clockOffsetMs: 2,
   },

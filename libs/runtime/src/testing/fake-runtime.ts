@@ -21,6 +21,7 @@ const FACTS: EngineFacts = {
   enforces: { memory: true, swap: true, pids: true, cpu: true },
   securityOptions: ['name=seccomp,profile=default'],
   defaultRuntime: 'fake',
+  runtimes: ['fake'],
   rootDirectory: '/fake',
   clockOffsetMs: 0,
 };
