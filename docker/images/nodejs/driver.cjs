@@ -3,6 +3,7 @@
 // and what is written there is never printed. Usage: node driver.cjs [typescript]
 'use strict';
 
+const { writeSync } = require('node:fs');
 const { Socket } = require('node:net');
 
 const channel = new Socket({ fd: 3, readable: true, writable: true });
@@ -35,6 +36,8 @@ const { parse } = require(process.env.CODEBEAKER_ACORN ?? '/usr/local/lib/node_m
 const isTypeScript = process.argv[2] === 'typescript';
 const WORKSPACE = '/workspace';
 const LONGEST_MESSAGE = 100_000;
+/** How much later than a child the interpreter may notice a signal that both have got. */
+const LONGEST_LAG_MS = 100;
 const PARSER_OPTIONS = {
   ecmaVersion: 'latest',
   sourceType: 'script',
@@ -339,6 +342,43 @@ function keepInterrupts() {
   }
 }
 
+const BEGIN = Symbol.for('codebeaker.begin');
+const guard = new vm.Script(`globalThis[Symbol.for('codebeaker.begin')]()`, { filename: __filename });
+let beginning;
+Object.defineProperty(globalThis, BEGIN, { value: () => beginning() });
+
+/** Runs a cell up to its end or its first await. From the word that it has started on, an interrupt breaks it. */
+function begin(id, code) {
+  let begun;
+  beginning = () => {
+    beginning = undefined;
+    writeNow(`{"started":${id}}\n`);
+    const { script, isAsync, hasValue } = compile(code);
+    begun = { ran: script.runInThisContext(), isAsync, hasValue };
+  };
+  guard.runInThisContext({ breakOnSigint: true });
+  return begun;
+}
+
+/** A break in the middle of it leaves no stream in disorder. */
+function writeNow(line) {
+  try {
+    if (channel.writableLength === 0 && writeSync(3, line) === line.length) return;
+  } catch (error) {
+    if (error.code !== 'EAGAIN') throw error;
+  }
+  channel.write(line);
+}
+
+/** A child may be seen to die of an interrupt before the interrupt itself is, which must not break the next cell. */
+async function sharesSignal(thrown, stopped) {
+  if (thrown?.signal !== 'SIGINT') return false;
+  const { promise, resolve } = Promise.withResolvers();
+  const timer = setTimeout(resolve, LONGEST_LAG_MS, false);
+  stopped.catch(() => resolve(true));
+  return promise.finally(() => clearTimeout(timer));
+}
+
 async function execute(id, limit, code) {
   let interrupted = false;
   let last = '';
@@ -352,8 +392,7 @@ async function execute(id, limit, code) {
   });
   stopped.catch(() => undefined);
   try {
-    const { script, isAsync, hasValue } = compile(code);
-    const ran = script.runInThisContext({ breakOnSigint: true, displayErrors: true });
+    const { ran, isAsync, hasValue } = begin(id, code);
     const value = isAsync ? await Promise.race([ran, stopped]) : ran;
     if (hasValue && value !== undefined) {
       globalThis._ = value;
@@ -363,6 +402,7 @@ async function execute(id, limit, code) {
     const isBroken = thrown?.code === 'ERR_SCRIPT_EXECUTION_INTERRUPTED';
     interrupted = isBroken || thrown instanceof Interrupted;
     error = errorOf(isBroken ? new Interrupted('the code was interrupted') : thrown);
+    interrupted ||= await sharesSignal(thrown, stopped);
   }
   cell = undefined;
   channel.write(`${last}${stringify({ done: id, count, error, ...(interrupted ? { interrupted } : {}) })}\n`);
@@ -381,7 +421,6 @@ async function obey(line) {
     }
     count++;
     Atomics.store(current, 0, count);
-    channel.write(`{"started":${Number(id)}}\n`);
     await execute(Number(id), Number(limit), code);
   }
 }

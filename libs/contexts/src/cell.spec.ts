@@ -42,6 +42,15 @@ describe('Cell', () => {
     expect((await cell.ended).stdout).toBe('before after');
   });
 
+  it('ends for the reason of its stop where it fails after that, by whatever error', async () => {
+    const cell = new Cell(1, new CellOutput(5), undefined);
+    const error = { name: 'Error', message: 'Command failed: sleep 100', traceback: '' };
+    cell.stop('timed_out');
+    cell.hear({ ...done(false), error }, 1);
+
+    expect(await cell.ended).toMatchObject({ endReason: 'timed_out', error });
+  });
+
   it('ends for the reason of its stop only where the interrupt reached it', async () => {
     const [reached, quicker, own] = [1, 2, 3].map((id) => new Cell(id, new CellOutput(5), undefined));
     reached?.stop('timed_out');

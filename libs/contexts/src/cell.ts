@@ -104,7 +104,9 @@ export class Cell {
     if (message.kind === 'started') return this.beginning.resolve();
     if (message.kind === 'done') {
       const { error, count, interrupted } = message;
-      const endReason = interrupted ? (this.stopReason ?? 'exited') : 'exited';
+      // A child that the same signal ended may end the cell by an error before the signal is seen.
+      const wasStopped = interrupted || error !== null;
+      const endReason = wasStopped ? (this.stopReason ?? 'exited') : 'exited';
       return this.finish({ endReason, error, executionCount: count, contextEnded: false });
     }
     this.resultBytes += bytes;

@@ -11,7 +11,9 @@ import type { ContextsOptions } from './options.js';
 import { answerLost, cancelled, contextEnded, sessionEnded } from './refusals.js';
 import { Turns } from './turns.js';
 
-/** How long an interpreter that is to stop may take, before it is killed with its state. */
+/** When an interpreter that is to stop is interrupted once more: it may just have been about to wait for a child. */
+const SECOND_INTERRUPT_MS = 1_000;
+/** How long it may take, before it is killed with its state. */
 const INTERRUPT_GRACE_MS = 2_000;
 const MAX_WAITING = 64;
 /** Ids of cells begin anywhere, so that what an earlier server asked is never taken for an answer to this one. */
@@ -265,9 +267,12 @@ export class Context {
       cell.letGo();
       this.interpreter.kill().catch((error: unknown) => this.logger.warn(error));
     };
-    const timer = setTimeout(kill, INTERRUPT_GRACE_MS);
-    void cell.ended.catch(() => undefined).finally(() => clearTimeout(timer));
-    this.interruptCell(cell, reason).catch((error: unknown) => this.logger.debug(error));
+    const interrupt = (): void => {
+      this.interruptCell(cell, reason).catch((error: unknown) => this.logger.debug(error));
+    };
+    const timers = [setTimeout(interrupt, SECOND_INTERRUPT_MS), setTimeout(kill, INTERRUPT_GRACE_MS)];
+    void cell.ended.catch(() => undefined).finally(() => timers.forEach(clearTimeout));
+    interrupt();
   }
 
   private async interruptCell(cell: Cell, reason: StopReason): Promise<void> {
