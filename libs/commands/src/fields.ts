@@ -87,5 +87,11 @@ export const IsArgument = (options: { each?: boolean } = {}): PropertyDecorator 
 export const IsProgramName = (): PropertyDecorator =>
   applyDecorators(IsString(), IsNotEmpty(), MaxLength(MAX_PATH_BYTES), Validate(ArgumentRule));
 
-export const IsTimeoutMs = (): PropertyDecorator =>
-  applyDecorators(IsOptional(), IsInt(), Min(1), Max(Number.MAX_SAFE_INTEGER));
+export const IsTimeoutMs = (): PropertyDecorator => isOptionalCount(1);
+
+/** Bytes of both output streams together. */
+export const IsOutputLimit = (): PropertyDecorator => isOptionalCount(0);
+
+function isOptionalCount(least: number): PropertyDecorator {
+  return applyDecorators(IsOptional(), IsInt(), Min(least), Max(Number.MAX_SAFE_INTEGER));
+}

@@ -8,7 +8,16 @@ export {
 export { CommandsModule } from './commands.module.js';
 export { type CommandOutcome, CommandsService, type ExecuteOptions } from './commands.service.js';
 export { endSentence } from './end-sentence.js';
-export { AsGiven, IsArgument, IsEnvironment, IsPath, IsProgramName, IsTimeoutMs, IsWellFormed } from './fields.js';
+export {
+  AsGiven,
+  IsArgument,
+  IsEnvironment,
+  IsOutputLimit,
+  IsPath,
+  IsProgramName,
+  IsTimeoutMs,
+  IsWellFormed,
+} from './fields.js';
 export { type LinkedSignal, linkSignals } from './linked-signal.js';
 export { CommandsOptions } from './options.js';
 export { runLimits } from './program-params.js';

@@ -1,8 +1,8 @@
-import { ArrayMaxSize, IsArray, IsInt, IsOptional, IsString, Max, Min } from 'class-validator';
+import { ArrayMaxSize, IsArray, IsOptional, IsString } from 'class-validator';
 
 import { requireWithin } from '#libs/sessions';
 
-import { IsArgument, IsTimeoutMs, IsWellFormed } from './fields.js';
+import { IsArgument, IsOutputLimit, IsTimeoutMs, IsWellFormed } from './fields.js';
 import type { CommandsOptions } from './options.js';
 
 const MAX_ARGS = 10_000;
@@ -29,10 +29,7 @@ export class ProgramParams {
   cpuTimeMs?: number;
 
   /** Bytes of both output streams together, beyond which the end is `output_limit`; at most the server's own limit. */
-  @IsOptional()
-  @IsInt()
-  @Min(0)
-  @Max(Number.MAX_SAFE_INTEGER)
+  @IsOutputLimit()
   outputLimitBytes?: number;
 }
 

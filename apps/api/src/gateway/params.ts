@@ -1,3 +1,4 @@
+import { applyDecorators } from '@nestjs/common';
 import {
   ArrayMaxSize,
   IsArray,
@@ -31,6 +32,8 @@ const MAX_CPU_SHARES = 262_144;
 /** A hundredth of a minute: below it an idle session would end before it can be used. */
 const MIN_MINUTES = 0.01;
 
+const IsMinutes = (): PropertyDecorator => applyDecorators(IsOptional(), IsNumber(), Min(MIN_MINUTES));
+
 export class InitializeParams {
   @IsOptional()
   @IsObject()
@@ -59,14 +62,10 @@ export class CreateSessionParams {
   @MaxLength(MAX_NAME_LENGTH)
   language: string;
 
-  @IsOptional()
-  @IsNumber()
-  @Min(MIN_MINUTES)
+  @IsMinutes()
   idleTimeoutMinutes?: number;
 
-  @IsOptional()
-  @IsNumber()
-  @Min(MIN_MINUTES)
+  @IsMinutes()
   maxLifetimeMinutes?: number;
 
   @IsOptional()
@@ -185,14 +184,10 @@ export class ListSessionsParams {
 }
 
 export class ExtendSessionParams extends SessionIdParams {
-  @IsOptional()
-  @IsNumber()
-  @Min(MIN_MINUTES)
+  @IsMinutes()
   idleTimeoutMinutes?: number;
 
-  @IsOptional()
-  @IsNumber()
-  @Min(MIN_MINUTES)
+  @IsMinutes()
   maxLifetimeMinutes?: number;
 }
 

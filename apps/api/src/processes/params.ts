@@ -1,3 +1,4 @@
+import { applyDecorators } from '@nestjs/common';
 import { Type } from 'class-transformer';
 import {
   ArrayMaxSize,
@@ -20,6 +21,7 @@ import {
   ENCODINGS,
   IsArgument,
   IsEnvironment,
+  IsOutputLimit,
   IsPath,
   IsProgramName,
   IsTimeoutMs,
@@ -33,15 +35,13 @@ const MAX_ID_LENGTH = 64;
 /** As the kernel keeps them. */
 const MAX_TERMINAL_SIZE = 65_535;
 
+const IsTerminalSize = (): PropertyDecorator => applyDecorators(IsInt(), Min(1), Max(MAX_TERMINAL_SIZE));
+
 export class TerminalSizeParams {
-  @IsInt()
-  @Min(1)
-  @Max(MAX_TERMINAL_SIZE)
+  @IsTerminalSize()
   cols: number;
 
-  @IsInt()
-  @Min(1)
-  @Max(MAX_TERMINAL_SIZE)
+  @IsTerminalSize()
   rows: number;
 }
 
@@ -97,10 +97,7 @@ export class StartProcessParams extends SessionIdParams {
   cpuTimeMs?: number;
 
   /** Bytes of both streams together, beyond which the end is `output_limit`; at most OUTPUT_LIMIT_BYTES, and by default. */
-  @IsOptional()
-  @IsInt()
-  @Min(0)
-  @Max(Number.MAX_SAFE_INTEGER)
+  @IsOutputLimit()
   outputLimitBytes?: number;
 }
 
@@ -121,14 +118,10 @@ export class WriteProcessParams extends ProcessIdParams {
 }
 
 export class ResizeProcessParams extends ProcessIdParams {
-  @IsInt()
-  @Min(1)
-  @Max(MAX_TERMINAL_SIZE)
+  @IsTerminalSize()
   cols: number;
 
-  @IsInt()
-  @Min(1)
-  @Max(MAX_TERMINAL_SIZE)
+  @IsTerminalSize()
   rows: number;
 }
 
