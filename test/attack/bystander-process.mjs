@@ -6,7 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { SoakClient } from '../soak/client.mjs';
 
 /** Between two rounds, so that the bystander is a user and not a load. */
-const PAUSE_MS = 5;
+const pauseMs = Number(process.argv[3]);
 /** A round that takes longer is no answer. */
 const ROUND_LIMIT_MS = 20_000;
 
@@ -23,7 +23,7 @@ try {
     const from = now();
     await limited(work(`round ${round}`));
     process.send({ from, to: now() });
-    await delay(PAUSE_MS);
+    await delay(pauseMs);
   }
 } catch (error) {
   process.send({ fault: error.message });

@@ -11,15 +11,15 @@ export class Bystander {
   #asides = [];
   #heard = () => undefined;
 
-  /** When it resolves, the first round is done. */
-  static async begin(url) {
-    const bystander = new Bystander(url);
+  /** When it resolves, the first round is done. @param pauseMs between two rounds */
+  static async begin(url, pauseMs) {
+    const bystander = new Bystander(url, pauseMs);
     await bystander.#roundFrom(0);
     return bystander;
   }
 
-  constructor(url) {
-    this.#child = fork(join(import.meta.dirname, 'bystander-process.mjs'), [url]);
+  constructor(url, pauseMs) {
+    this.#child = fork(join(import.meta.dirname, 'bystander-process.mjs'), [url, String(pauseMs)]);
     this.#child.on('message', (message) => {
       if (message.fault === undefined) this.#rounds.push(message);
       else this.fault = message.fault;

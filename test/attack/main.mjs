@@ -22,6 +22,9 @@ import { runCase } from './run-case.mjs';
 /** A server that has just started has compiled nothing yet. */
 const WARM_UP_MS = 2_000;
 const QUIET_MS = 3_000;
+/** Of the bystander, between two rounds: short, where it is to have many by which to judge. */
+const PAUSE_MS = 5;
+const UNTIMED_PAUSE_MS = 50;
 /** Only for the report. */
 const UNTIMED_QUIET_MS = 500;
 
@@ -42,7 +45,7 @@ const server = own ?? { url: options.url, port: Number(new URL(options.url).port
 const report = { machine: await machine(), startedAt: new Date().toISOString(), quiet: {}, cases: [], totals: {} };
 let bystander;
 try {
-  bystander = await Bystander.begin(server.url);
+  bystander = await beginBystander();
   if (!options.untimed) await bystander.during(() => delay(WARM_UP_MS));
   const { samples } = await bystander.during(() => delay(options.untimed ? UNTIMED_QUIET_MS : QUIET_MS));
   const quietP95 = p95(samples);
@@ -94,7 +97,11 @@ async function fitAgain(one) {
   if (one.fault === undefined) return one;
   await one.end();
   if (own && !(await usageOf(own.pid))) await own.start();
-  return Bystander.begin(server.url);
+  return beginBystander();
+}
+
+function beginBystander() {
+  return Bystander.begin(server.url, options.untimed ? UNTIMED_PAUSE_MS : PAUSE_MS);
 }
 
 /** After the last session nothing of the server may be on the engine: a case of its own, should it fall. */

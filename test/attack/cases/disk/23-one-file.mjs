@@ -7,7 +7,7 @@ export const why = "a container's disk is its host's, if nobody limits it";
 export const session = { diskLimitMB: 64 };
 
 export async function run(ctx) {
-  const filled = await ctx.session.run('dd', ['if=/dev/zero', 'of=full', 'bs=1M'], { timeoutMs: 20_000 });
+  const filled = await ctx.session.run('dd', ['if=/dev/zero', 'of=full', 'bs=1M'], { timeoutMs: 100_000 });
   const { exitCode, stderr } = ctx.expectEnd(filled, 'exited');
   ctx.expect(exitCode === 1 && stderr.includes('No space left'), `dd exited with ${exitCode}: ${stderr}`);
   const bytes = (await ctx.session.command({ type: 'stat_file', path: 'full' })).result.size;

@@ -7,7 +7,7 @@ export const why = 'who walks a tree by recursion or by path falls off its end';
 export const session = { diskLimitMB: 1024 };
 
 export async function run(ctx) {
-  const out = ctx.expectDone(await ctx.attack('27-deep.py', [], { timeoutMs: 20_000 })).trim();
+  const out = ctx.expectDone(await ctx.attack('27-deep.py', [], { timeoutMs: 100_000 })).trim();
   const listed = await ctx.session.command({ type: 'list_directory', path: 'd', recursive: true, limit: 1_000 });
   ctx.expect(
     listed.success && listed.result.entries.length > 0,

@@ -7,7 +7,7 @@ export const why = 'a limit per process (rlimit) is multiplied by the number of 
 export const session = { memoryLimitMB: 128, diskLimitMB: 32 };
 
 export async function run(ctx) {
-  const reply = await ctx.attack('15-memory-by-children.py', [], { timeoutMs: 15_000 });
+  const reply = await ctx.attack('15-memory-by-children.py', [], { timeoutMs: 60_000 });
   const { oomKills, exitCode } = ctx.expectEnd(reply, 'out_of_memory');
   ctx.expect(
     oomKills > 0 && exitCode === 137,

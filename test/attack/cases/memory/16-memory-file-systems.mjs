@@ -7,7 +7,7 @@ export const session = { memoryLimitMB: 128, diskLimitMB: 32 };
 
 export async function run(ctx) {
   for (const file of ['/dev/shm/full', '/tmp/full']) {
-    const reply = await ctx.session.run('dd', ['if=/dev/zero', `of=${file}`, 'bs=1M'], { timeoutMs: 15_000 });
+    const reply = await ctx.session.run('dd', ['if=/dev/zero', `of=${file}`, 'bs=1M'], { timeoutMs: 100_000 });
     const { endReason, stderr } = reply.result;
     const full = endReason === 'exited' && reply.result.exitCode === 1 && stderr.includes('No space left');
     ctx.expect(full || endReason === 'out_of_memory', `filling ${file} ended as ${JSON.stringify(reply)}`);

@@ -14,7 +14,7 @@ export async function run(ctx) {
   const { Memory, MemorySwap } = container.HostConfig;
   ctx.expect(MemorySwap === Memory, `memory is ${Memory}, and with swap ${MemorySwap}`);
   const before = await swappedOut();
-  ctx.expectEnd(await ctx.attack('21-swap.py', [], { timeoutMs: 15_000 }), 'out_of_memory');
+  ctx.expectEnd(await ctx.attack('21-swap.py', [], { timeoutMs: 60_000 }), 'out_of_memory');
   const swapped = (await swappedOut()) - before;
   ctx.expect(swapped === 0, `the host swapped ${swapped} pages out`);
   await ctx.expectAlive();

@@ -6,7 +6,7 @@ export const why = 'a main process that does not reap runs a session out of pids
 export const session = { pidsLimit: 128 };
 
 export async function run(ctx) {
-  const reply = await ctx.attack('05-zombies.py', [], { timeoutMs: 20_000 });
+  const reply = await ctx.attack('05-zombies.py', [], { timeoutMs: 100_000 });
   const out = ctx.expectDone(reply);
   ctx.expect(out.startsWith('10000 made'), `it wrote ${JSON.stringify(out)}`);
   const zombies = ctx.expectDone(

@@ -15,7 +15,7 @@ export async function run(ctx) {
     ctx.expect(exitCode === 5 && stdout === 'closed\n', `it exited with ${exitCode} and wrote ${stdout}`);
     const first = ctx.expectDone(await ctx.session.run('head', ['-c', '3'], { stdin }));
     ctx.expect(first === 'xxx', `head wrote ${first}`);
-    const line = ctx.expectDone(await ctx.session.sh('yes | head -n 1', { timeoutMs: 5_000 }), 'yes in front of head');
+    const line = ctx.expectDone(await ctx.session.sh('yes | head -n 1', { timeoutMs: 60_000 }), 'yes in front of head');
     ctx.expect(line === 'y\n', `head wrote ${line}`);
   });
   const late = await ctx.session.sh('exec 1>&- 2>&-; sleep 0.2; echo lost; exit 6');
