@@ -106,11 +106,36 @@ describe('what the engine sends', () => {
     const stream = new Attached();
     const transport = new AttachTransport(stream, () => undefined);
     let received: Buffer | undefined;
-    transport.start({ onData: (bytes) => (received = bytes), onClose: () => undefined });
+    transport.start({ onData: (bytes) => void (received = bytes), onClose: () => undefined });
     const chunk = packet(STDOUT, 'payload');
     stream.emit('data', chunk);
 
     expect(received?.buffer).toBe(chunk.buffer);
+  });
+
+  it.each([
+    [true, 0],
+    [undefined, 70_008],
+  ])('has its memory given back only where nobody has it any more (%s)', (isFree, left) => {
+    const stream = new Attached();
+    const transport = new AttachTransport(stream, () => undefined);
+    transport.start({ onData: () => isFree, onClose: () => undefined });
+    const chunk = packet(STDOUT, Buffer.alloc(70_000));
+    stream.emit('data', chunk);
+
+    expect(chunk).toHaveLength(left);
+  });
+
+  it('keeps its memory where one part of it is still wanted', () => {
+    const stream = new Attached();
+    const transport = new AttachTransport(stream, () => undefined);
+    const answers = [true, undefined, true];
+    transport.start({ onData: () => answers.shift(), onClose: () => undefined });
+    const chunk = Buffer.concat([1, 2, 3].map((fill) => packet(STDOUT, Buffer.alloc(30_000, fill))));
+    stream.emit('data', chunk);
+
+    expect(answers).toEqual([]);
+    expect(chunk).toHaveLength(90_024);
   });
 });
 
@@ -160,6 +185,36 @@ describe('what is sent to the container', () => {
     transport.write(Buffer.from('d'));
 
     expect(Buffer.concat(stream.taken).toString()).toBe('abcd');
+  });
+
+  it('is told of when all of it has left', () => {
+    const { stream, transport } = attached();
+    const sent = vi.fn();
+    stream.isSlow = true;
+    transport.writeThen(sent, Buffer.from('a'), Buffer.from('b'));
+    stream.takeAll();
+    expect(sent).not.toHaveBeenCalled();
+
+    stream.takeAll();
+    expect(Buffer.concat(stream.taken).toString()).toBe('ab');
+    return vi.waitFor(() => expect(sent).toHaveBeenCalledOnce());
+  });
+
+  it.each<[string, (parts: ReturnType<typeof attached>) => unknown]>([
+    ['it was closed before', ({ transport }) => transport.close()],
+    ['it broke before', ({ stream }) => stream.destroy()],
+    ['it breaks with an error', ({ stream }) => stream.destroy(new Error('broken'))],
+  ])('is not told of where %s', async (_what, end) => {
+    const parts = attached();
+    const sent = vi.fn();
+    parts.stream.isSlow = true;
+    const ending = closed(parts.stream);
+    if (_what.endsWith('before')) end(parts);
+    parts.transport.writeThen(sent, Buffer.from('a'), Buffer.from('b'));
+    end(parts);
+    await ending;
+
+    expect(sent).not.toHaveBeenCalled();
   });
 
   it('counts as buffered until it has left', async () => {

@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream';
 
-import type { AgentTransport } from '#libs/runtime';
+import { type AgentTransport, freeMemory } from '#libs/runtime';
 
 const HEADER_BYTES = 8;
 const STDOUT = 1;
@@ -30,11 +30,23 @@ export class AttachTransport implements AgentTransport {
   }
 
   write(...parts: readonly Buffer[]): void {
+    this.send(parts);
+  }
+
+  writeThen(sent: () => void, ...parts: readonly Buffer[]): void {
+    this.send(parts, (error) => {
+      // After an error the kernel may not be done with them.
+      if (!error) sent();
+    });
+  }
+
+  private send(parts: readonly Buffer[], done?: (error?: Error | null) => void): void {
     if (this.closed) return;
+    const last = parts.length - 1;
     // Parts leave in one system call.
-    if (parts.length > 1) this.stream.cork();
-    for (const part of parts) this.stream.write(part);
-    if (parts.length > 1) this.stream.uncork();
+    if (last > 0) this.stream.cork();
+    for (const [index, part] of parts.entries()) this.stream.write(part, index === last ? done : undefined);
+    if (last > 0) this.stream.uncork();
   }
 
   drained(): Promise<void> {
@@ -42,13 +54,19 @@ export class AttachTransport implements AgentTransport {
     return new Promise((resolve) => this.waiters.push(resolve));
   }
 
-  start(handlers: { onData(bytes: Buffer): void; onClose(error?: Error): void }): void {
+  start(handlers: { onData(bytes: Buffer): boolean | undefined; onClose(error?: Error): void }): void {
     const over = (error?: Error): void => {
       if (this.closed) return;
       this.close();
       handlers.onClose(error);
     };
-    this.stream.on('data', (chunk: Buffer) => this.demux(chunk, (bytes) => handlers.onData(bytes)));
+    this.stream.on('data', (chunk: Buffer) => {
+      let kept = false;
+      this.demux(chunk, (bytes) => {
+        if (handlers.onData(bytes) !== true) kept = true;
+      });
+      if (!kept) freeMemory(chunk);
+    });
     this.stream.on('drain', () => this.release());
     this.stream.on('error', over);
     this.stream.on('end', () => over());

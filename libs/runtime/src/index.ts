@@ -1,3 +1,4 @@
+export { freeMemory } from './agent/free-memory.js';
 export { AgentChannel, type AgentTransport } from './agent/agent-channel.js';
 export { AgentClient, type ListOptions, type RunOptions, type WriteFileOptions } from './agent/agent-client.js';
 export type { AgentProcesses, AttachOptions, OutputGap, StartSpec, TerminalSize } from './agent/agent-processes.js';

@@ -24,6 +24,11 @@ class RawTransport implements AgentTransport {
     this.written.push(Buffer.concat(parts));
   }
 
+  writeThen(sent: () => void, ...parts: readonly Buffer[]): void {
+    this.write(...parts);
+    sent();
+  }
+
   drained(): Promise<void> {
     return Promise.resolve();
   }

@@ -22,11 +22,14 @@ const NOTHING = Buffer.alloc(0);
 export interface AgentTransport {
   /** Sends the parts one after the other. They are not changed afterwards. */
   write(...parts: readonly Buffer[]): void;
+  /** The same, and calls `sent` when all of it has left, and nobody needs the parts any more; never where it does not. */
+  writeThen(sent: () => void, ...parts: readonly Buffer[]): void;
   /** Bytes accepted by `write` that have not left yet. */
   readonly bufferedBytes: number;
   /** Resolves at the next moment when the transport has room. */
   drained(): Promise<void>;
-  start(handlers: { onData(bytes: Buffer): void; onClose(error?: Error): void }): void;
+  /** @param handlers `onData` returns true where nobody has anything of the bytes any more. */
+  start(handlers: { onData(bytes: Buffer): boolean | undefined; onClose(error?: Error): void }): void;
   close(): void;
 }
 
@@ -101,7 +104,11 @@ export class AgentChannel {
     const id = this.takeId();
     const exchange = new Exchange(id, options, {
       send: (type, head, payload, end) => this.transport.write(encodeFrame(id, type, head, payload, end)),
-      sendData: (payload) => this.transport.write(...dataFrame(id, payload)),
+      sendData: (payload, sent) => {
+        const parts = dataFrame(id, payload);
+        if (sent) this.transport.writeThen(sent, ...parts);
+        else this.transport.write(...parts);
+      },
       hasRoom: () => this.hasRoom,
       room: () => this.room(),
     });
@@ -138,13 +145,15 @@ export class AgentChannel {
   }
 
   /** Once greeted, a stream that is out of step has lost frames: nothing that is still open can be answered right. */
-  private take(bytes: Buffer): void {
+  private take(bytes: Buffer): boolean {
+    let isFree = false;
     try {
-      this.parser.push(bytes);
+      isFree = this.parser.push(bytes);
       if (this.parser.torn > 0) this.fail(new ChannelLostError('the stream of the sandbox was torn'));
     } catch (error) {
       this.fail(new ChannelLostError(`the agent was not understood: ${String(error)}`));
     }
+    return isFree;
   }
 
   private receive(frame: Frame): void {

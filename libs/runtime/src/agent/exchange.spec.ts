@@ -412,6 +412,10 @@ class SlowTransport implements AgentTransport {
     this.inner.write(...parts);
   }
 
+  writeThen(sent: () => void, ...parts: readonly Buffer[]): void {
+    this.inner.writeThen(sent, ...parts);
+  }
+
   drained(): Promise<void> {
     return new Promise((resolve) => this.waiters.push(resolve));
   }

@@ -3,8 +3,8 @@ import { deferred } from './deferred.js';
 import { textOf } from './head.js';
 import { FrameType, INITIAL_CREDIT_BYTES, MAX_DATA_BYTES } from './frames.js';
 
-/** Consumed bytes that are saved up before they are granted again: few CREDIT frames, and never a starved sender. */
-const GRANT_STEP_BYTES = 65_536;
+/** Part of the window that is saved up before it is granted again: few CREDIT frames, and never a starved sender. */
+const GRANT_STEP = 1 / 4;
 const NOTHING = Buffer.alloc(0);
 
 export interface ExchangeOptions {
@@ -31,7 +31,7 @@ export interface ExchangeResponse {
 
 interface Link {
   send(type: number, head: string, payload: Buffer, end: boolean): void;
-  sendData(payload: Buffer): void;
+  sendData(payload: Buffer, sent?: () => void): void;
   readonly hasRoom: () => boolean;
   room(): Promise<void>;
 }
@@ -42,6 +42,7 @@ export class Exchange {
   private creditBytes = INITIAL_CREDIT_BYTES;
   private creditWaiter: (() => void) | undefined;
   private owedBytes = 0;
+  private readonly grantStepBytes: number;
   private granting = false;
   private done = false;
   private refused = false;
@@ -54,6 +55,7 @@ export class Exchange {
     private readonly options: ExchangeOptions,
     private readonly link: Link,
   ) {
+    this.grantStepBytes = GRANT_STEP * (INITIAL_CREDIT_BYTES + (options.extraWindowBytes ?? 0));
     // Whoever opened the exchange may look at the response late; until then a refusal is owned here.
     this.settled.promise.catch(() => undefined);
   }
@@ -62,31 +64,36 @@ export class Exchange {
     return this.settled.promise;
   }
 
-  /** Sends all of it now, and returns true, where it need not wait for anything. The bytes must not change any more. */
-  writeNow(bytes: Buffer): boolean {
+  /**
+   * Sends all of it now, and returns true, where it need not wait for anything. The bytes must not change any more.
+   * @param sent called when they have left, and are the caller's again; never where they do not
+   */
+  writeNow(bytes: Buffer, sent?: () => void): boolean {
     if (this.done || this.creditBytes < bytes.length || !this.link.hasRoom()) return false;
-    for (let at = 0; at < bytes.length; at += MAX_DATA_BYTES) this.sendPart(bytes.subarray(at, at + MAX_DATA_BYTES));
+    for (let at = 0; at < bytes.length; at += MAX_DATA_BYTES) this.sendPart(bytes, at, MAX_DATA_BYTES, sent);
     return true;
   }
 
   /**
    * Sends data, waiting for credit; resolves without sending when the exchange has ended. The bytes must not change any
    * more.
+   * @param sent as in {@link writeNow}
    */
-  async write(bytes: Buffer): Promise<void> {
+  async write(bytes: Buffer, sent?: () => void): Promise<void> {
     for (let at = 0; at < bytes.length && !this.done;) {
       if (this.creditBytes === 0) await new Promise<void>((resolve) => (this.creditWaiter = resolve));
       await this.link.room();
       if (this.done) return;
       const size = Math.min(bytes.length - at, this.creditBytes, MAX_DATA_BYTES);
-      this.sendPart(bytes.subarray(at, at + size));
+      this.sendPart(bytes, at, size, sent);
       at += size;
     }
   }
 
-  private sendPart(part: Buffer): void {
+  private sendPart(bytes: Buffer, at: number, size: number, sent?: () => void): void {
+    const part = bytes.subarray(at, at + size);
     this.spend(part.length);
-    this.link.sendData(part);
+    this.link.sendData(part, at + part.length === bytes.length ? sent : undefined);
   }
 
   /** Says that no more data follows. */
@@ -206,7 +213,7 @@ export class Exchange {
    */
   private grant(bytes: number): void {
     this.owedBytes += bytes;
-    if (this.owedBytes < GRANT_STEP_BYTES || this.done || this.granting) return;
+    if (this.owedBytes < this.grantStepBytes || this.done || this.granting) return;
     this.granting = true;
     setImmediate(() => {
       this.granting = false;

@@ -1,10 +1,11 @@
 import type { Readable } from 'node:stream';
 
 import type { Exchange } from './exchange.js';
+import { freeMemory } from './free-memory.js';
 import { REPLY_GRACE_MS } from './settle.js';
 
 /**
- * Passes a stream on to an exchange, as fast as the agent takes it. A stream that breaks cancels the exchange: its end
+ * Passes a stream on to an exchange, as fast as the agent takes it, and gives the memory of its bytes back. A stream that breaks cancels the exchange: its end
  * is told to the agent only when all of it was there. The stream itself is its owner's to destroy.
  */
 export class Feed {
@@ -43,13 +44,14 @@ export class Feed {
   }
 
   private readonly onData = (bytes: Buffer): void => {
-    if (!this.isSending && this.exchange.writeNow(bytes)) {
+    const sent = (): void => freeMemory(bytes);
+    if (!this.isSending && this.exchange.writeNow(bytes, sent)) {
       this.sentAt = performance.now();
       return;
     }
     this.source.pause();
     this.isSending = true;
-    this.sending = this.exchange.write(bytes).then(() => {
+    this.sending = this.exchange.write(bytes, sent).then(() => {
       this.isSending = false;
       this.sentAt = performance.now();
       if (!this.over) this.source.resume();

@@ -45,6 +45,22 @@ describe('FileTransfers.write', () => {
     expect(agent.violations).toEqual([]);
   });
 
+  it('gives the memory of a stream back as it leaves, and sends it as it was', async () => {
+    const pieces = Array.from({ length: 40 }, (_, index) => Buffer.alloc(65_536, index + 1));
+    const content = Buffer.concat(pieces);
+    const { agent, files } = await transfers({
+      write_file: async (exchange) => {
+        const bytes = (await exchange.allData).length;
+        exchange.respond({ path: '/f', bytes, created: true });
+      },
+    });
+    await files.write('f', Readable.from(pieces), NEW);
+
+    const [request] = agent.requests('write_file');
+    expect((await request?.allData)?.equals(content)).toBe(true);
+    expect(pieces.map((piece) => piece.length)).toEqual(pieces.map(() => 0));
+  });
+
   it('takes no more of the stream than the agent has room for', async () => {
     const { agent, files } = await transfers({ write_file: (exchange) => void (exchange.grantsAtOnce = false) });
     let read = 0;

@@ -54,7 +54,8 @@ export class FileTransfers {
 
   /**
    * Writes a stream to a file, which others see when all of it is there. A stream that breaks leaves the old file; the
-   * call then rejects with the stream's error.
+   * call then rejects with the stream's error. The bytes of the stream are nobody else's: their memory is given back as
+   * soon as they have left.
    */
   async write(path: string, source: Readable, how: UploadOptions, options: CallOptions = {}): Promise<WrittenFile> {
     options.signal?.throwIfAborted();

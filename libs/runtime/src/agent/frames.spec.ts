@@ -142,6 +142,30 @@ describe('FrameParser of large frames', () => {
     expect(second?.payload.every((byte) => byte === 2)).toBe(true);
   });
 
+  it('has nothing any more of bytes that it calls free, wherever they are cut', () => {
+    const small = encodeFrame(9, FrameType.data, 'head', Buffer.alloc(300, 9), false);
+    const stream = Buffer.concat([GREETING, fileFrame(1), small, PADDING, fileFrame(2), small, fileFrame(3)]);
+    const property = fc.property(fc.array(fc.integer({ min: 1, max: 140_000 }), { minLength: 1 }), (sizes) => {
+      const yielded: Frame[] = [];
+      const parser = new FrameParser(GREETING, (frame) => yielded.push(frame));
+      let free = 0;
+      for (let at = 0, turn = 0; at < stream.length; turn++) {
+        const size = sizes[turn % sizes.length] ?? 1;
+        const piece = Buffer.from(stream.subarray(at, at + Math.max(size, 1_000)));
+        at += piece.length;
+        if (parser.push(piece)) {
+          piece.fill(0xff);
+          free += piece.length;
+        }
+      }
+
+      expect(yielded.map(({ id }) => id)).toEqual([1, 9, 2, 9, 3]);
+      for (const { id, payload } of yielded) expect(payload.equals(Buffer.alloc(payload.length, id))).toBe(true);
+      if (sizes.every((size) => size <= 32_768)) expect(free).toBeGreaterThan(MAX_DATA_BYTES);
+    });
+    fc.assert(property, { numRuns: 50 });
+  });
+
   it('looks for a preamble in one that is torn', () => {
     const { parser, frames } = parsing();
     const torn = Buffer.concat([fileFrame(1).subarray(0, 70_000), GREETING, encoded(FRAME)]);

@@ -101,6 +101,8 @@ export class FrameParser {
   private seeking = true;
   /** A large frame that is not whole yet, and how much of it is there. */
   private growing: { readonly frame: Buffer; filled: number } | undefined;
+  /** Frames that lie in the bytes they came with. */
+  private handedOn = 0;
   /** How often a torn frame was dropped. */
   torn = 0;
 
@@ -114,13 +116,15 @@ export class FrameParser {
     return !this.seeking;
   }
 
-  push(bytes: Buffer): void {
+  /** @returns whether nobody has anything of the bytes: all of them have been copied */
+  push(bytes: Buffer): boolean {
     const chunk = this.growing ? this.grow(bytes, this.growing) : bytes;
-    if (chunk.length === 0) return;
+    if (chunk.length === 0) return true;
     this.pieces.push(chunk);
     this.buffered += chunk.length;
     // Joining only when a whole frame can be there keeps a large frame in many chunks linear.
-    if (this.buffered < this.needed) return;
+    if (this.buffered < this.needed) return false;
+    const before = this.handedOn;
     let rest = this.pieces.length === 1 ? chunk : Buffer.concat(this.pieces, this.buffered);
     for (;;) {
       const step = this.seeking ? this.seek(rest) : this.parse(rest);
@@ -138,6 +142,7 @@ export class FrameParser {
     }
     this.pieces = rest.length > 0 ? [rest] : [];
     this.buffered = rest.length;
+    return rest.length === 0 && this.handedOn === before;
   }
 
   /** Adds to the frame that grows; returns what is not part of it. */
@@ -172,6 +177,7 @@ export class FrameParser {
     const headEnd = HEADER_BYTES + bytes.readUInt32LE(8);
     const payloadEnd = total - TRAILER_BYTES;
     if (headEnd > payloadEnd || bytes.readUInt32LE(payloadEnd) !== TRAILER) return this.tear();
+    if (!release) this.handedOn++;
     this.onFrame({
       id: bytes.readUInt32LE(4),
       type: bytes[12] ?? 0,

@@ -277,6 +277,11 @@ class FakeLine implements AgentTransport {
     queueMicrotask(() => this.parser.push(copy));
   }
 
+  writeThen(sent: () => void, ...parts: readonly Buffer[]): void {
+    this.write(...parts);
+    queueMicrotask(sent);
+  }
+
   drained(): Promise<void> {
     return Promise.resolve();
   }
