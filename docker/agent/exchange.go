@@ -35,6 +35,8 @@ type exchange struct {
 
 	mu       sync.Mutex
 	queue    [][]byte
+	queued   int // bytes of the queue
+	wanted   int // so many of them takeMany waits for
 	noMore   bool
 	window   int // what the server may still send
 	consumed int // what it has not been granted again
@@ -66,10 +68,19 @@ func (ex *exchange) receive(f frame) {
 	if len(f.payload) > 0 && !ex.noMore {
 		ex.window -= len(f.payload)
 		ex.queue = append(ex.queue, f.payload)
+		ex.queued += len(f.payload)
 	}
 	ex.noMore = ex.noMore || f.end
+	enough := ex.enough()
 	ex.mu.Unlock()
-	wake(ex.dataCame)
+	if enough {
+		wake(ex.dataCame)
+	}
+}
+
+// enough is called with the lock held. Small pieces are not waited for: they would fill the memory.
+func (ex *exchange) enough() bool {
+	return ex.noMore || ex.queued >= ex.wanted || len(ex.queue) >= maxVectors
 }
 
 func wake(sleeper chan struct{}) {
@@ -86,6 +97,7 @@ func (ex *exchange) takeNow() (data []byte, last bool) {
 	if len(ex.queue) > 0 {
 		data = ex.queue[0]
 		ex.queue = ex.queue[1:]
+		ex.queued -= len(data)
 	}
 	return data, ex.noMore && len(ex.queue) == 0
 }
@@ -113,6 +125,42 @@ func (ex *exchange) take(ctx context.Context) (data []byte, last bool, err error
 			return nil, false, contextFailure(ctx)
 		}
 	}
+}
+
+// takeMany waits for as much data as is wanted, and returns what there is of it, in pieces for one system call. With
+// last it may be nothing.
+func (ex *exchange) takeMany(ctx context.Context) (parts [][]byte, last bool, err error) {
+	for {
+		ex.mu.Lock()
+		if ex.enough() && (len(ex.queue) > 0 || ex.noMore) {
+			count := min(len(ex.queue), maxVectors)
+			parts, ex.queue = ex.queue[:count:count], ex.queue[count:]
+			ex.queued -= sizeOf(parts)
+			last = ex.noMore && len(ex.queue) == 0
+			ex.mu.Unlock()
+			return parts, last, nil
+		}
+		ex.mu.Unlock()
+		select {
+		case <-ex.dataCame:
+		case <-ctx.Done():
+			return nil, false, contextFailure(ctx)
+		}
+	}
+}
+
+func sizeOf(parts [][]byte) (bytes int) {
+	for _, part := range parts {
+		bytes += len(part)
+	}
+	return bytes
+}
+
+// want makes takeMany wait for so many bytes, which must be fewer than may be on their way.
+func (ex *exchange) want(bytes int) {
+	ex.mu.Lock()
+	ex.wanted = bytes
+	ex.mu.Unlock()
 }
 
 // grant lets the server send n more bytes, of those that were taken and used.

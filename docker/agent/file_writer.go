@@ -177,29 +177,31 @@ func temporaryName() string {
 	return temporaryPrefix + hex.EncodeToString(random[:])
 }
 
-func (w *fileWriter) step(data []byte, last bool) error {
-	if err := writeAll(w.fd, data); err != nil {
-		return err
+// step writes the parts, at most maxVectors.
+func (w *fileWriter) step(last bool, parts ...[]byte) error {
+	written, err := writeAll(w.fd, parts...)
+	w.bytes += int64(written)
+	if err == nil && last {
+		err = w.complete()
 	}
-	w.bytes += int64(len(data))
-	if last {
-		return w.complete()
-	}
-	return nil
+	return err
 }
 
-func writeAll(fd int, data []byte) error {
-	for len(data) > 0 {
-		n, err := ignoringEINTR(func() (int, error) { return syscall.Write(fd, data) })
+// writeAll says how much was written also where not all of it was.
+func writeAll(fd int, parts ...[]byte) (written int, err error) {
+	for left := sizeOf(parts); left > 0; {
+		n, err := ignoringEINTR(func() (int, error) { return writev(fd, parts) })
 		if err != nil {
-			return err
+			return written, err
 		}
 		if n == 0 {
-			return syscall.ENOSPC
+			return written, syscall.ENOSPC
 		}
-		data = data[n:]
+		written += n
+		left -= n
+		parts = skipBytes(parts, n)
 	}
-	return nil
+	return written, nil
 }
 
 // complete puts the file in its place. Nothing is reported as written before close has said so.
@@ -284,7 +286,7 @@ func (w *fileWriter) undo() {
 // takeBack cuts off what was appended, unless somebody else has appended to it too.
 func (w *fileWriter) takeBack() {
 	var stat syscall.Stat_t
-	if syscall.Fstat(w.fd, &stat) == nil && stat.Size > w.before && stat.Size <= w.before+w.bytes+maxDataBytes*2 {
+	if syscall.Fstat(w.fd, &stat) == nil && stat.Size > w.before && stat.Size <= w.before+w.bytes {
 		syscall.Ftruncate(w.fd, w.before)
 	}
 }

@@ -118,6 +118,9 @@ func (ex *exchange) sendOpened(ctx context.Context, fd int, size int64, wanted r
 
 // sendRange sends what an open file has from at to end, or less where it has become shorter; part is the first of it.
 func (ex *exchange) sendRange(ctx context.Context, fd int, part []byte, at, end int64) (sent int64, err error) {
+	if end-at > widePipeBytes {
+		defer outgoingRoom.widen()()
+	}
 	for len(part) > 0 {
 		if err := ex.send(ctx, nil, part); err != nil {
 			return sent, err

@@ -202,6 +202,28 @@ func TestLargeFilesGoThroughInPieces(t *testing.T) {
 	}
 }
 
+// A long upload waits for more before it writes, but neither for ever nor for what comes in crumbs.
+func TestSmallPiecesOfALongUploadAreWrittenBeforeItsEnd(t *testing.T) {
+	f := connectFiles(t)
+	id := f.open("write_file", fields{"path": f.at("file"), "mode": "create"}, []byte("first"), false)
+	content := []byte("first")
+	for piece := 0; piece < 80; piece++ {
+		data := bytes.Repeat([]byte{byte(piece)}, 1000)
+		content = append(content, data...)
+		f.input.Write(encodeFrame(id, frameData, nil, data, false))
+	}
+	for granted := 0; granted < uploadWindowBytes+grantStepBytes; {
+		if frame := f.next(); frame.kind == frameCredit {
+			granted += int(binary.LittleEndian.Uint32(frame.payload))
+		}
+	}
+	f.input.Write(encodeFrame(id, frameData, nil, []byte("last"), true))
+	content = append(content, "last"...)
+	if r := f.wait(id); r.head["bytes"] != float64(len(content)) || f.content("file") != string(content) {
+		t.Fatal("other bytes than were sent", r.head)
+	}
+}
+
 func TestALongUploadGetsAWiderWindowAndKeepsItsBytes(t *testing.T) {
 	f := connectFiles(t)
 	id := f.open("write_file", fields{"path": f.at("file"), "mode": "create"}, []byte{0}, false)

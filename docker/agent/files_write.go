@@ -36,6 +36,9 @@ type writeAnswer struct {
 // most of its time for credit to come round.
 const uploadWindowBytes = 786_432
 
+// writeBytes is what a long upload waits for before it writes, so that fewer threads are woken and fewer credits sent.
+const writeBytes = 262_144
+
 // wideUploads bounds the uploads that have them at once: what is on its way may come to lie in the agent's own memory.
 var wideUploads = make(chan struct{}, 4)
 
@@ -43,8 +46,13 @@ var wideUploads = make(chan struct{}, 4)
 func (ex *exchange) widenUpload() (over func()) {
 	select {
 	case wideUploads <- struct{}{}:
+		narrow := incomingRoom.widen()
 		ex.widen(uploadWindowBytes)
-		return func() { <-wideUploads }
+		ex.want(writeBytes)
+		return func() {
+			narrow()
+			<-wideUploads
+		}
 	default:
 		return func() {}
 	}
@@ -79,19 +87,21 @@ func (a *agent) writeFile(ex *exchange, head []byte) error {
 			if err := w.open(request.Parents); err != nil {
 				return err
 			}
-			return w.step(data, last)
+			return w.step(last, data)
 		})
 	})
 	if err == nil && !last {
 		defer ex.widenUpload()()
 	}
-	for err == nil && !last {
-		ex.grant(len(data))
-		recycle(data)
-		if data, last, err = ex.take(ctx); err != nil {
+	for parts := [][]byte{data}; err == nil && !last; {
+		ex.grant(sizeOf(parts))
+		for _, part := range parts {
+			recycle(part)
+		}
+		if parts, last, err = ex.takeMany(ctx); err != nil {
 			break
 		}
-		err = w.inTurn(last, func() error { return asUser(ctx, func() error { return w.step(data, last) }) })
+		err = w.inTurn(last, func() error { return asUser(ctx, func() error { return w.step(last, parts...) }) })
 	}
 	if err != nil {
 		w.undo()

@@ -26,7 +26,7 @@ const (
 	headerBytes    = 16
 	trailerBytes   = 4
 	emptyLength    = headerBytes - lengthBytes + trailerBytes
-	readAheadBytes = 65_536
+	readAheadBytes = 262_144
 )
 
 var (

@@ -163,8 +163,11 @@ func renameat2(fromfd int, from string, tofd int, to string, flags int) error {
 	return errnoOrNil(errno)
 }
 
+// maxVectors is how many parts a writev of ours takes.
+const maxVectors = 8
+
 func writev(fd int, parts [][]byte) (int, error) {
-	var space [8]syscall.Iovec
+	var space [maxVectors]syscall.Iovec
 	vectors := space[:0]
 	for _, part := range parts {
 		if len(part) == 0 {

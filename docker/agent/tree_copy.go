@@ -206,7 +206,7 @@ func (c *treeCopy) copyStep(in, out int, buffer []byte, limit int64) (copied int
 			if err != nil || n == 0 {
 				return err
 			}
-			if err := writeAll(out, part[:n]); err != nil {
+			if _, err := writeAll(out, part[:n]); err != nil {
 				return err
 			}
 			copied += int64(n)

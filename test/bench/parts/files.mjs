@@ -1,3 +1,4 @@
+import { execFile } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createReadStream, createWriteStream } from 'node:fs';
@@ -5,11 +6,13 @@ import { open, rm } from 'node:fs/promises';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import { promisify } from 'node:util';
 
 import { atLeast, atMost, of } from '../bench.mjs';
 import { spread } from '../measure.mjs';
 import { dockerCopy } from '../ways/engine.mjs';
 
+const run = promisify(execFile);
 const MB = 1_000_000;
 const BLOCK_BYTES = 16 * 1024 * 1024;
 const RSS_EVERY_MS = 50;
@@ -26,7 +29,8 @@ export const files = {
     const server = await bench.server({ POOL_SIZE: '0' });
     const diskLimitMB = Math.ceil((1.1 * (largeBytes + 3 * rateBytes)) / MB);
     const session = await server.create({ language: 'python', diskLimitMB });
-    const transfers = new Transfers(server, session);
+    const client = await clientHere();
+    const transfers = new client(server, session);
     await compareRates(bench, transfers, session, rateBytes);
     await watchMemory(bench, server, transfers, largeBytes);
     await server.close(session);
@@ -54,7 +58,7 @@ async function compareRates(bench, transfers, { containerId }, bytes) {
   }
   for (const way of ['up', 'down']) {
     bench.add({
-      name: `${bytes / MB} MB ${way}`,
+      name: `${bytes / MB} MB ${way}, by ${transfers.name}`,
       unit: 'MB/s',
       seen: spread(rates[way]).p50,
       beside: [of('docker cp', spread(rates[`${way}Copy`]).p50, atLeast(LEAST_RATIO, '×'))],
@@ -92,8 +96,35 @@ async function growthDuring(server, work) {
   return peak - before;
 }
 
-/** Uploads and downloads of one session's files, from and to files of this machine. */
-class Transfers {
+/** Beside `docker cp`, which is a compiled program, a client should not burn more than a user's would. */
+async function clientHere() {
+  return run('curl', ['--version']).then(
+    () => CurlTransfers,
+    () => NodeTransfers,
+  );
+}
+
+/** Uploads and downloads of one session's files, from and to files of this machine, as a user types them. */
+class CurlTransfers {
+  name = 'curl';
+
+  constructor({ port }, { sessionId }) {
+    this.url = (path) => `http://127.0.0.1:${port}/v1/sessions/${sessionId}/files?path=${path}`;
+  }
+
+  put(path, source) {
+    return run('curl', ['--silent', '--show-error', '--fail', '--upload-file', source, this.url(path)]);
+  }
+
+  get(path, target) {
+    return run('curl', ['--silent', '--show-error', '--fail', '--output', target, this.url(path)]);
+  }
+}
+
+/** The same where there is no curl. */
+class NodeTransfers {
+  name = 'Node';
+
   constructor({ port }, { sessionId }) {
     this.options = (method, path) => ({
       host: '127.0.0.1',
