@@ -102,7 +102,7 @@ describe('somebody else at the engine', () => {
 
   it('may pause a container under a command: its caller hears so when its time is over', async () => {
     const session = await server.session();
-    const ran = session.stream('execute_shell', { ...ENDLESS, timeoutMs: 3_000 });
+    const ran = session.stream('execute_shell', { ...ENDLESS, timeoutMs: 8_000 });
     await written(server.client, ran.id, 'up');
     const container = docker().getContainer(session.containerId);
     await container.pause();

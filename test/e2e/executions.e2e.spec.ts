@@ -5,6 +5,7 @@ import { eventually } from '../support/eventually.js';
 import { containersOf, docker } from '../support/leftovers.js';
 import type { RpcClient } from '../support/rpc-client.js';
 import { useServer } from '../support/server-under-test.js';
+import { timedOutHaving } from '../support/timed-out.js';
 
 const go = (body: string, ...imports: string[]): string =>
   `package main\n\nimport (\n${imports.map((name) => `\t"${name}"\n`).join('')})\n\nfunc main() {\n${body}\n}\n`;
@@ -141,7 +142,8 @@ describe('execution.run', () => {
   });
 
   it('ends a program at its timeout, counted in seconds, and shows what it had printed', async () => {
-    const result = await run({ code: "import time\nprint('so far', flush=True)\ntime.sleep(3600)", timeout: 3 });
+    const code = "import time\nprint('so far', flush=True)\ntime.sleep(3600)";
+    const result = await timedOutHaving('so far', 1_000, (ms) => run({ code, timeout: ms / 1_000 }));
     expect(result).toMatchObject({
       status: 'failed',
       endReason: 'timed_out',
@@ -149,7 +151,7 @@ describe('execution.run', () => {
       stdout: 'so far\n',
     });
     expect(result.exitCode).toBeNull();
-    expect(result.durationMs).toBeGreaterThanOrEqual(2_500);
+    expect(result.durationMs).toBeGreaterThanOrEqual(900);
     await none();
   });
 
@@ -300,8 +302,11 @@ describe('executions that are not waited for', () => {
   });
 
   it('tell a failure as well, with its reason', async () => {
-    const late = await start("import time\nprint('so far', flush=True)\ntime.sleep(3600)", { timeout: 3 });
-    expect(await told(late.executionId)).toMatchObject({
+    const code = "import time\nprint('so far', flush=True)\ntime.sleep(3600)";
+    const late = await timedOutHaving('so far', 1_000, async (ms) =>
+      told((await start(code, { timeout: ms / 1_000 })).executionId),
+    );
+    expect(late).toMatchObject({
       status: 'failed',
       endReason: 'timed_out',
       stdout: 'so far\n',

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { useServer } from '../support/server-under-test.js';
 import { written } from '../support/streamed.js';
 import type { TestSession } from '../support/test-session.js';
+import { timedOutHaving } from '../support/timed-out.js';
 
 const MIB = 1_048_576;
 const OUTPUT_LIMIT = 2 * MIB;
@@ -155,7 +156,9 @@ describe('CPU time', () => {
 describe('wall time', () => {
   it('ends a program that does nothing for too long', async () => {
     const session = await server.session();
-    const reply = await session.run('sh', ['-c', 'echo waiting; sleep 999'], { timeoutMs: 500 });
+    const reply = await timedOutHaving('waiting', 500, (timeoutMs) =>
+      session.run('sh', ['-c', 'echo waiting; sleep 999'], { timeoutMs }),
+    );
     expectKilled(reply, 'timed_out', 'wall_time', { stdout: 'waiting\n' });
     await expectUsable(session);
   });
