@@ -91,6 +91,16 @@ describe('a context of C#', () => {
     expect(text(await csharp.run('x'))).toEqual(['1']);
   });
 
+  it('cuts a result where its room ends, and says so', async () => {
+    const csharp = await context();
+    const long = await csharp.run("new string('x', 20_000_000)");
+
+    expect(long).toMatchObject({ truncated: true, error: null });
+    const shown: string = long.results[0]['text/plain'];
+    // The quote in front of it takes six bytes as JSON, beside those around the whole.
+    expect([shown.slice(0, 4), shown.length]).toEqual(['"xxx', 1 + 8_388_600]);
+  });
+
   it('begins anew after a restart, and after it has exited', async () => {
     const csharp = await context();
     await csharp.run('int x = 1;');

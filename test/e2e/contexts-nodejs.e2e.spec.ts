@@ -153,7 +153,43 @@ describe('a context of JavaScript', () => {
   });
 });
 
+describe('what is too much', () => {
+  it('is cut where the room ends, and said to be', async () => {
+    const node = await context();
+
+    const long = await node.run('"x".repeat(20_000_000)');
+    expect(long).toMatchObject({ truncated: true, error: null });
+    // The quote in front of it takes two bytes as JSON, beside those around the whole.
+    const shown: string = long.results[0]['text/plain'];
+    expect([shown.slice(0, 4), shown.length]).toEqual(['"xxx', 1 + 8_388_604]);
+    const [list] = (await node.run('["x".repeat(9_000_000)]')).results;
+    expect(list['text/plain']).toHaveLength(8_388_608 - 3);
+    const wide = (await node.run('"é✓𝄞\\n".repeat(1_000_000)')).results[0]['text/plain'];
+    expect(wide.isWellFormed()).toBe(true);
+    expect(Buffer.byteLength(JSON.stringify(wide))).toBeGreaterThan(8 * 1_048_576 - 2_000);
+    expect(await node.run('1')).toMatchObject({ truncated: false, results: [{ 'text/plain': '1' }] });
+  });
+});
+
 describe('a context of TypeScript', () => {
+  it('takes what begins as an object for one, as JavaScript does', async () => {
+    const node = await context('typescript');
+
+    expect(text(await node.run('{a:1}'))).toEqual(['{ a: 1 }']);
+    expect(text(await node.run('{ a: 1 as number, b: [2] }'))).toEqual(['{ a: 1, b: [ 2 ] }']);
+    expect(text(await node.run('{ let a: number = 1; a + 1 }\n7'))).toEqual(['7']);
+  });
+
+  it('says where code is wrong, in the words of the code', async () => {
+    const node = await context('typescript');
+
+    const { error } = await node.run('1\nlet x: = 3');
+
+    expect(error.name).toBe('SyntaxError');
+    expect(error.traceback).toMatch(/^cell 1:2\n1\nlet x: = 3\n {7}\^\n\nSyntaxError: /);
+    expect(error.traceback).not.toMatch(/ERR_|node:|code:/);
+  });
+
   it('understands types, enums and all', async () => {
     const node = await context('typescript');
 

@@ -259,7 +259,13 @@ describe('what is too much', () => {
     const long = await python.run('print("x" * 2_000_000)\n"y" * 20_000_000');
     expect(long).toMatchObject({ truncated: true, stdoutBytes: 2_000_001, error: null });
     expect(long.stdout.length).toBe(1_048_576);
-    expect(long.results[0]['text/plain'].length).toBeLessThan(8 * 1_048_576);
+    const shown: string = long.results[0]['text/plain'];
+    expect([shown.slice(0, 4), shown.length]).toEqual(["'yyy", 8_388_606]);
+    const wide = (await python.run('"é✓𝄞\\n" * 1_000_000')).results[0]['text/plain'];
+    // As JSON of ASCII these take 6, 6, 12 and 3 bytes.
+    expect(wide.length).toBeGreaterThan((8 * 1_048_576 * 6) / 27 - 10);
+    expect(wide.length).toBeLessThan((8 * 1_048_576 * 6) / 27 + 10);
+    expect(wide.isWellFormed()).toBe(true);
     expect(await python.run('1')).toMatchObject({ truncated: false, results: [{ 'text/plain': '1' }] });
   });
 
@@ -279,6 +285,7 @@ describe('execute_code with a contextId', () => {
     await session.ok('execute_code', { contextId: python.id, code: 'x = 20' });
 
     expect(await session.ok('execute_code', { contextId: python.id, code: 'print("a")\nx + 1' })).toMatchObject({
+      contextId: python.id,
       results: [{ 'text/plain': '21' }],
       stdout: 'a\n',
       executionCount: 2,

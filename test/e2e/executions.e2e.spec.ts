@@ -102,11 +102,11 @@ describe('execution.run', () => {
   it('does not run the code where a file of it cannot be written', async () => {
     const code = "print('ran')";
     const outside = await run({ code, files: [{ path: '../../etc/passwd', content: 'x' }] });
-    expect(outside).toMatchObject({ status: 'failed', errorCode: 'invalid_path', error: expect.any(String) });
-    expect(outside).not.toHaveProperty('exitCode', 0);
-    expect(outside.stdout ?? '').toBe('');
+    const never = { status: 'failed', endReason: 'spawn_failed', exitCode: null, signal: null, stdout: '', stderr: '' };
+    expect(outside).toMatchObject({ ...never, errorCode: 'invalid_path' });
+    expect(outside.error).toMatch(/^The file "\.\.\/\.\.\/etc\/passwd" could not be written, so nothing was run: /);
     const wrong = await run({ code, files: [{ path: 'a', content: '*', encoding: 'base64' }] });
-    expect(wrong).toMatchObject({ status: 'failed', errorCode: 'invalid_base64' });
+    expect(wrong).toMatchObject({ ...never, errorCode: 'invalid_base64' });
     await none();
   });
 
@@ -312,7 +312,12 @@ describe('executions that are not waited for', () => {
       stdout: 'so far\n',
     });
     const file = await start('', { files: [{ path: '..', content: '' }] });
-    expect(await told(file.executionId)).toMatchObject({ status: 'failed', errorCode: 'invalid_path' });
+    expect(await told(file.executionId)).toMatchObject({
+      status: 'failed',
+      errorCode: 'invalid_path',
+      endReason: 'spawn_failed',
+      exitCode: null,
+    });
   });
 
   it('are refused at once where they can never be, or fail with the same reason', async () => {

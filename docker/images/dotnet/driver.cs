@@ -56,8 +56,7 @@ namespace CodeBeaker
         {
             var text = Of(value, 0);
             var truncated = Encoding.UTF8.GetByteCount(Quote(text)) > Room;
-            // A character takes six bytes at most, as \u001b.
-            var pieces = $"\"text/plain\":{Quote(truncated ? text.Substring(0, Math.Min(text.Length, Math.Max(0, Room / 6))) : text)}";
+            var pieces = $"\"text/plain\":{(truncated ? Beginning(text, Room) : Quote(text))}";
             Room -= Encoding.UTF8.GetByteCount(pieces);
             if (mime != null)
             {
@@ -70,6 +69,25 @@ namespace CodeBeaker
                 }
             }
             return $"\"result\":{{{pieces}}}{(truncated ? ",\"truncated\":true" : "")}";
+        }
+
+        /// <summary>The JSON of as much of a text as takes no more than so many bytes.</summary>
+        static string Beginning(string text, int room)
+        {
+            int size = 2, end = 0;
+            for (var step = 65_536; step > 0;)
+            {
+                var more = Encoding.UTF8.GetByteCount(Quote(text.Substring(end, Math.Min(step, text.Length - end)))) - 2;
+                if (end + step <= text.Length && size + more <= room)
+                {
+                    size += more;
+                    end += step;
+                }
+                else step /= 2;
+            }
+            // No half of a character.
+            if (end > 0 && char.IsHighSurrogate(text[end - 1])) end--;
+            return Quote(text.Substring(0, end));
         }
 
         internal static string Quote(string text) => JsonSerializer.Serialize(text);

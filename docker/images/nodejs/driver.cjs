@@ -38,6 +38,8 @@ const WORKSPACE = '/workspace';
 const LONGEST_MESSAGE = 100_000;
 /** How much later than a child the interpreter may notice a signal that both have got. */
 const LONGEST_LAG_MS = 100;
+/** A longer string is shown as a literal of JSON: `inspect` takes seconds for megabytes. */
+const LONGEST_INSPECTED = 65_536;
 const PARSER_OPTIONS = {
   ecmaVersion: 'latest',
   sourceType: 'script',
@@ -100,11 +102,11 @@ function offered(value, name) {
 /** A message with all representations, the text first. What does not fit is left out, and it says so. */
 function resultOf({ id, budget }, value) {
   let truncated = false;
-  let text = stringify(inspect(value, { maxStringLength: null }));
+  const shown = shownWithin(value, Math.max(0, budget.room));
+  let text = stringify(shown);
   if (Buffer.byteLength(text) > budget.room) {
     truncated = true;
-    // A character takes six bytes at most, as \u001b.
-    text = stringify(inspect(value, { maxStringLength: null }).slice(0, Math.max(0, Math.floor(budget.room / 6))));
+    text = beginningOf(shown, budget.room);
   }
   const pieces = new Map([['text/plain', text]]);
   budget.room -= Buffer.byteLength(text);
@@ -120,6 +122,29 @@ function resultOf({ id, budget }, value) {
   }
   const result = [...pieces].map(([mime, piece]) => `${stringify(mime)}:${piece}`).join(',');
   return `{"id":${id},"result":{${result}}${truncated ? ',"truncated":true' : ''}}\n`;
+}
+
+/** What a value looks like. A string of which no more than its beginning has room is cut before. */
+function shownWithin(value, room) {
+  if (typeof value === 'string' && value.length > LONGEST_INSPECTED) return stringify(value.slice(0, room));
+  return inspect(value, { maxStringLength: room });
+}
+
+/** The JSON of as much of a text as takes no more than `room` bytes. */
+function beginningOf(text, room) {
+  let bytes = 2;
+  let end = 0;
+  for (let step = 65_536; step >= 1; ) {
+    const more = Buffer.byteLength(stringify(text.slice(end, end + step))) - 2;
+    if (end < text.length && bytes + more <= room) {
+      bytes += more;
+      end += step;
+    } else {
+      step = Math.floor(step / 2);
+    }
+  }
+  // No half of a character.
+  return stringify(text.slice(0, end).replace(/[\ud800-\udbff]$/, ''));
 }
 
 /** Shows values as the last expression of a cell is shown, as results of their own. */
@@ -233,15 +258,29 @@ function compile(code) {
   return { script, isAsync, hasValue };
 }
 
+/** JavaScript, in which what begins as an object is one. */
 function stripped(code) {
-  const text = isTypeScript ? stripTypeScriptTypes(code, { mode: 'transform' }) : code;
-  if (!/^\s*\{/.test(text)) return text;
-  // Meant as an object, though a statement that begins so is a block.
+  if (/^\s*\{/.test(code)) {
+    // Meant as an object, though a statement that begins so is a block.
+    try {
+      const text = withoutTypes(`(${code}\n)`);
+      parse(text, PARSER_OPTIONS);
+      return text;
+    } catch {}
+  }
+  return withoutTypes(code);
+}
+
+function withoutTypes(code) {
+  if (!isTypeScript) return code;
   try {
-    parse(`(${text}\n)`, PARSER_OPTIONS);
-    return `(${text}\n)`;
-  } catch {
-    return text;
+    return stripTypeScriptTypes(code, { mode: 'transform' });
+  } catch ({ message, stack }) {
+    const error = new SyntaxError(message);
+    // Where it is stands in front of the stack, with no name of a file.
+    const [, place = ''] = /^(:\d+\n[^]*?\n)\n?\w*Error\b/.exec(stack) ?? [];
+    error.stack = `${place === '' ? '' : `${nameOfCell()}${place}\n`}${error.stack}`;
+    throw error;
   }
 }
 

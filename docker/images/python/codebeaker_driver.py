@@ -16,7 +16,6 @@ CHANNEL = os.dup(3)  # close-on-exec, as all that Python opens
 os.close(3)
 CELL_NAMES_KEPT = 1000
 LONGEST_MESSAGE = 100_000
-LONGEST_ESCAPE = 12  # a character beyond the first 65,536 is told as two halves
 BINARY_SUFFIXES = ('image/png', 'image/jpeg', 'application/pdf')
 REPRS = (
     ('text/html', '_repr_html_'),
@@ -151,10 +150,11 @@ def result_of(value):
     global room
     truncated = False
     pieces = []
-    text = quote(repr(value))
+    shown = repr(value)
+    text = quote(shown)
     if len(text) > room:
         truncated = True
-        text = quote(repr(value)[: max(0, room // LONGEST_ESCAPE)])
+        text = beginning_of(shown)
     room -= len(text)
     pieces.append('"text/plain":' + text)
     seen = {'text/plain'}
@@ -170,6 +170,19 @@ def result_of(value):
         pieces.append(quote(mime) + ':' + text)
     flag = ',"truncated":true' if truncated else ''
     return '{"id":%d,"result":{%s}%s}\n' % (cell, ','.join(pieces), flag)
+
+
+def beginning_of(text):
+    """The JSON of as much of a text as there is room for."""
+    size, end, step = 2, 0, 65536
+    while step:
+        more = len(quote(text[end : end + step])) - 2
+        if end < len(text) and size + more <= room:
+            size += more
+            end += step
+        else:
+            step //= 2
+    return quote(text[:end])
 
 
 def display(*values):

@@ -162,8 +162,10 @@ describe('a run', () => {
 
     expect(await executions.run(params({ files }), nobody)).toMatchObject({
       status: 'failed',
-      error: 'The disk is full.',
+      error: 'The file "a" could not be written, so nothing was run: The disk is full.',
       errorCode: 'no_space',
+      endReason: 'spawn_failed',
+      exitCode: null,
     });
     expect(commands.executed).toHaveLength(1);
     await arrived();

@@ -17,6 +17,18 @@ const SPARE_MINUTES = 2;
 /** Code, files and input of all executions that were started with `async` and have not ended. */
 const MAX_QUEUED_BYTES = 128 * 1024 * 1024;
 
+/** The end of a run whose files or code could not be put in place. */
+const NEVER_STARTED = {
+  endReason: 'spawn_failed',
+  exitCode: null,
+  signal: null,
+  stdout: '',
+  stderr: '',
+  stdoutBytes: 0,
+  stderrBytes: 0,
+  truncated: false,
+} as const;
+
 /** Stateless runs: each in a fresh sandbox that nothing else ever sees, and that is gone with the run. */
 @Injectable()
 export class ExecutionsService implements OnApplicationShutdown {
@@ -34,6 +46,11 @@ export class ExecutionsService implements OnApplicationShutdown {
     private readonly config: Config,
   ) {
     this.queue = new WaitingLine(config.maxRunningExecutions, config.maxQueuedExecutions);
+  }
+
+  /** Executions that run now and that wait for their turn. */
+  get load(): { readonly running: number; readonly waiting: number } {
+    return { running: this.queue.running, waiting: this.queue.length };
   }
 
   /** What is aborted here still has to remove its container. */
@@ -138,8 +155,9 @@ export class ExecutionsService implements OnApplicationShutdown {
   private async runIn(session: Session, params: RunExecutionParams, signal: AbortSignal) {
     for (const { path, content, encoding } of params.files) {
       const written = await this.commands.execute(session, { type: 'write_file', path, content, encoding }, { signal });
-      if (!written.success)
-        return { success: false, status: 'failed' as const, error: written.error, errorCode: written.errorCode };
+      if (written.success) continue;
+      const error = `The file ${JSON.stringify(path)} could not be written, so nothing was run: ${written.error}`;
+      return { success: false, status: 'failed' as const, ...NEVER_STARTED, error, errorCode: written.errorCode };
     }
     const { code, args, stdin, cpuTimeMs } = params;
     const command = {
@@ -154,7 +172,7 @@ export class ExecutionsService implements OnApplicationShutdown {
     return {
       success,
       status: success ? ('completed' as const) : ('failed' as const),
-      ...result,
+      ...(result ?? NEVER_STARTED),
       ...(success ? {} : { error, errorCode }),
     };
   }

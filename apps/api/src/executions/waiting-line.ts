@@ -3,12 +3,20 @@ import { DomainError } from '#libs/sessions';
 /** Lets so many executions run at once and so many wait; whoever no longer wants to wait leaves its place to others. */
 export class WaitingLine {
   private readonly waiting = new Set<() => void>();
-  private running = 0;
+  private taken = 0;
 
   constructor(
     private readonly places: number,
     private readonly limit: number,
   ) {}
+
+  get running(): number {
+    return this.taken;
+  }
+
+  get length(): number {
+    return this.waiting.size;
+  }
 
   /**
    * Runs `work` when its turn comes.
@@ -25,7 +33,7 @@ export class WaitingLine {
 
   /** @throws DomainError quota_exceeded when one more would not be let in */
   requireRoom(): void {
-    if (this.running < this.places || this.waiting.size < this.limit) return;
+    if (this.taken < this.places || this.waiting.size < this.limit) return;
     throw new DomainError('quota_exceeded', `${this.limit} executions wait already; try again later.`, {
       quota: 'maxQueuedExecutions',
       limit: this.limit,
@@ -33,8 +41,8 @@ export class WaitingLine {
   }
 
   private async enter(signal: AbortSignal): Promise<void> {
-    if (this.running < this.places) {
-      this.running++;
+    if (this.taken < this.places) {
+      this.taken++;
       return;
     }
     this.requireRoom();
@@ -57,7 +65,7 @@ export class WaitingLine {
   private leave(): void {
     const [next] = this.waiting;
     if (!next) {
-      this.running--;
+      this.taken--;
       return;
     }
     this.waiting.delete(next);

@@ -13,7 +13,7 @@ export async function executeInContext(
   params: ExecuteCodeParams,
   contextId: string,
   { session, signal, timeoutMs, onOutput }: CommandContext,
-): Promise<CellResult> {
+): Promise<CellResult & { contextId: string }> {
   for (const field of ['stdin', 'language', 'cpuTimeMs', 'outputLimitBytes'] as const) {
     if (params[field] !== undefined) throw notInContext(field);
   }
@@ -22,11 +22,12 @@ export async function executeInContext(
   if (context.session !== session) {
     throw new DomainError('context_not_found', 'There is no such context in this session.');
   }
-  const result = await contexts.execute(context, params.code, {
+  const cell = await contexts.execute(context, params.code, {
     timeoutMs,
     signal,
     ...(onOutput ? { onOutput: (chunk) => onOutput(contextId, chunk) } : {}),
   });
+  const result = { contextId, ...cell };
   if (result.endReason === 'exited' && !result.contextEnded) return result;
   const errorCode = result.endReason === 'exited' ? 'context_ended' : result.endReason;
   const message = result.error?.message ? result.error.message : `The code was ended: ${result.endReason}.`;
