@@ -98,18 +98,27 @@ describe('a server whose engine has all it needs', () => {
       const other = await fetch(`${server.api.url}${path}`);
       expect(other.status).toBeGreaterThanOrEqual(400);
       expect(other.status).toBeLessThan(500);
-      expect(await other.text()).not.toMatch(/node_modules|\bat .*\.[jt]s/);
+      const body = await other.text();
+      expect(body).not.toMatch(/node_modules|\bat .*\.[jt]s/);
+      expect(JSON.parse(body)).toEqual({
+        error: { reason: 'not_found', message: 'There is nothing at this address.' },
+      });
     }
+    const undecodable = await fetch(`${server.api.url}/v1/sessions/%ff/files?path=a`);
+    expect(undecodable.status).toBe(400);
+    expect(await undecodable.json()).toMatchObject({
+      error: { reason: 'invalid_params', violations: [{ field: 'url' }] },
+    });
   });
 
   it('takes no WebSocket at another path', async () => {
     for (const path of ['/', '/ws', '/ws/jsonrpc/more']) {
       const socket = new WebSocket(`ws://127.0.0.1:${server.api.port}${path}`);
-      const event = await new Promise((resolve) => {
-        socket.once('open', () => resolve('open'));
-        socket.once('error', () => resolve('refused'));
-      });
-      expect({ path, event }).toEqual({ path, event: 'refused' });
+      const [, reply] = await once(socket, 'unexpected-response');
+      let body = '';
+      for await (const chunk of reply) body += String(chunk);
+      expect({ path, status: reply.statusCode }).toEqual({ path, status: 404 });
+      expect(body).toBe('There is no WebSocket at this address');
     }
     expect(await server.client.call('language.list')).toHaveProperty('languages');
   });

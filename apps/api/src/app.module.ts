@@ -1,4 +1,5 @@
 import { type DynamicModule, Module } from '@nestjs/common';
+import { APP_FILTER } from '@nestjs/core';
 import { ScheduleModule } from '@nestjs/schedule';
 
 import { CommandsModule } from '#libs/commands';
@@ -19,7 +20,10 @@ import { CommandSchemas } from './gateway/command-schemas.js';
 import { ServerFacts } from './gateway/server-facts.js';
 import { WsGateway } from './gateway/ws.gateway.js';
 import { HealthModule } from './health/health.module.js';
+import { UnknownAddressFilter } from './http/unknown-address.filter.js';
 import { LanguagesService } from './languages/languages.service.js';
+import { MetricsController } from './metrics/metrics.controller.js';
+import { MetricsService } from './metrics/metrics.service.js';
 import { ProcessesGateway } from './processes/processes.gateway.js';
 import { Readers } from './processes/readers.js';
 import { RuntimeModule } from './runtime.module.js';
@@ -42,7 +46,10 @@ export class AppModule {
         HealthModule,
         OpenRpcModule.forRoot(openRpcOptions()),
       ],
+      controllers: [MetricsController],
       providers: [
+        { provide: APP_FILTER, useClass: UnknownAddressFilter },
+        MetricsService,
         WsGateway,
         ProcessesGateway,
         Readers,

@@ -35,15 +35,26 @@ export interface CommandOutcome {
   readonly id?: string | number;
 }
 
+/** Told the type of each command that was understood, and how it ended: `ok`, `exited`, an error code, or a reason. */
+export type CommandListener = (type: string, end: string) => void;
+
 interface Registered {
   readonly metadata: CommandMetadata;
   readonly handler: Command<object>;
+}
+
+interface Understood {
+  readonly registered: Registered;
+  readonly params: object;
+  readonly id: string | number | undefined;
+  readonly timeoutMs: number;
 }
 
 /** Finds the handler of a command, validates its fields and turns its end into one outcome. */
 @Injectable()
 export class CommandsService implements OnModuleInit {
   private readonly byName = new Map<string, Registered>();
+  private readonly listeners: CommandListener[] = [];
 
   constructor(
     private readonly discovery: DiscoveryService,
@@ -61,6 +72,11 @@ export class CommandsService implements OnModuleInit {
     }
   }
 
+  /** To be called before the application starts, for as long as it lives. */
+  onEnd(listener: CommandListener): void {
+    this.listeners.push(listener);
+  }
+
   /** Every command type once, for documents. */
   types(): CommandMetadata[] {
     return [...new Set([...this.byName.values()].map(({ metadata }) => metadata))];
@@ -72,7 +88,25 @@ export class CommandsService implements OnModuleInit {
    * @throws RuntimeError engine_unavailable
    */
   async execute(session: Session, command: object, options: ExecuteOptions = {}): Promise<CommandOutcome> {
-    const { registered, params, id, timeoutMs } = this.understand(command, options);
+    const understood = this.understand(command, options);
+    const tell = (end: string): void => {
+      for (const listener of this.listeners) listener(understood.registered.metadata.type, end);
+    };
+    try {
+      const outcome = await this.perform(session, understood, options);
+      tell(outcome.errorCode ?? (outcome.result && 'endReason' in outcome.result ? 'exited' : 'ok'));
+      return outcome;
+    } catch (error) {
+      tell(error instanceof DomainError ? error.reason : error instanceof RuntimeError ? error.kind : 'internal_error');
+      throw error;
+    }
+  }
+
+  private async perform(
+    session: Session,
+    { registered, params, id, timeoutMs }: Understood,
+    options: ExecuteOptions,
+  ): Promise<CommandOutcome> {
     const startedAt = performance.now();
     const outcome = (part: Pick<CommandOutcome, 'success' | 'result' | 'error' | 'errorCode'>): CommandOutcome => ({
       ...part,
@@ -110,15 +144,15 @@ export class CommandsService implements OnModuleInit {
     }
   }
 
-  private understand(command: object, options: ExecuteOptions) {
+  private understand(command: object, options: ExecuteOptions): Understood {
     const { type, id, ...fields } = command as { type?: unknown; id?: unknown };
     const registered = typeof type === 'string' ? this.byName.get(type) : undefined;
     if (!registered) {
       const known = this.types().map((metadata) => metadata.type);
       throw invalid('command.type', `type must be one of: ${known.join(', ')}`);
     }
-    if (id !== undefined && typeof id !== 'string' && typeof id !== 'number') {
-      throw invalid('command.id', 'id must be a string or a number');
+    if (id !== undefined && typeof id !== 'string' && !isExact(id)) {
+      throw invalid('command.id', `id must be a string or a number of at most ${Number.MAX_SAFE_INTEGER}`);
     }
     const params = validateCommand(registered.metadata, fields);
     const own = 'timeoutMs' in params && typeof params.timeoutMs === 'number' ? params.timeoutMs : undefined;
@@ -146,6 +180,11 @@ export class CommandsService implements OnModuleInit {
     const message = `${what} while the command ran. ${so} The session goes on.`;
     return new DomainError('engine_unavailable', message, output, { cause: error });
   }
+}
+
+/** A greater number has been rounded already, and would come back as another. */
+function isExact(value: unknown): value is number {
+  return typeof value === 'number' && Math.abs(value) <= Number.MAX_SAFE_INTEGER;
 }
 
 function invalid(field: string, message: string): DomainError {

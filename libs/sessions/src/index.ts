@@ -19,4 +19,11 @@ export {
 export { StatusFeed } from './status-feed.js';
 export { StatusSubscription } from './status-subscription.js';
 export { SessionsModule } from './sessions.module.js';
-export { type AdoptionListener, type CreateOptions, SessionsService } from './sessions.service.js';
+export type { Making } from './session-maker.js';
+export {
+  type AdoptionListener,
+  type CreateListener,
+  type CreateOptions,
+  type SessionLoad,
+  SessionsService,
+} from './sessions.service.js';

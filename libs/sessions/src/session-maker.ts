@@ -22,6 +22,15 @@ export interface HandOver {
   register(session: Session): void;
 }
 
+/** How a session got its sandbox. */
+export interface Making {
+  readonly source: 'pool' | 'engine';
+  /** From the moment in which its turn had come until it was the session's. */
+  readonly durationMs: number;
+  /** How long it had been ready, where it was made ahead. */
+  readonly readyMs?: number;
+}
+
 /** Gets a sandbox for a session, out of the pool or newly made, and hands it over. */
 export class SessionMaker {
   private readonly held = new Set<string>();
@@ -30,6 +39,7 @@ export class SessionMaker {
     private readonly runtime: SandboxRuntime,
     private readonly pool: WarmPool,
     private readonly admission: Admission,
+    private readonly onMade: (making: Making) => void,
   ) {}
 
   /** Ids of sandboxes that have left the pool and are no session's yet. */
@@ -52,7 +62,10 @@ export class SessionMaker {
       const ready = await this.fromPool(spec, to, signal);
       if (ready) return ready;
       this.pool.missed(spec, wasExpected);
-      return this.handOver(await this.create(spec, signal), to, signal);
+      const startedAt = performance.now();
+      const session = await this.handOver(await this.create(spec, signal), to, signal);
+      this.onMade({ source: 'engine', durationMs: performance.now() - startedAt });
+      return session;
     });
   }
 
@@ -64,12 +77,15 @@ export class SessionMaker {
     if (signal?.aborted) throw cancelled();
     for (let pooled = this.pool.reserve(spec); pooled; pooled = this.pool.reserve(spec)) {
       const { sandbox } = pooled;
+      const startedAt = performance.now();
       this.held.add(sandbox.id);
       try {
         const session = to.sessionOf(sandbox);
         const isHandedOver = await this.pool.handOver(pooled, spec, () => to.claim(session));
         if (isHandedOver && !signal?.aborted) {
           to.register(session);
+          const durationMs = performance.now() - startedAt;
+          this.onMade({ source: 'pool', durationMs, readyMs: startedAt - pooled.readyAt });
           return session;
         }
         session.end('closed');

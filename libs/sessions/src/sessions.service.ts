@@ -13,7 +13,7 @@ import type { PoolCounts } from './pool-counts.js';
 import { Session, type SessionAges, type SessionEndReason } from './session.js';
 import type { ReadClaim } from './session-claim.js';
 import type { CreateSessionRequest, SessionConfig } from './session-config.js';
-import { type HandOver, lostReason, SessionMaker } from './session-maker.js';
+import { type HandOver, lostReason, type Making, SessionMaker } from './session-maker.js';
 import { SessionStore } from './session-store.js';
 import { StatusFeed } from './status-feed.js';
 import { StatusWatch } from './status-watch.js';
@@ -25,6 +25,20 @@ const DRAIN_MS = 3_000;
 
 /** Told of each session that is taken up again, with the processes that are in it. */
 export type AdoptionListener = (session: Session, processes: readonly ProcessInfo[]) => void;
+
+/** Told of every session that is made, or could not be though what was asked for was in order. */
+export interface CreateListener {
+  made(making: Making): void;
+  failed(error: unknown): void;
+}
+
+/** What there is now of what clients see. */
+export interface SessionLoad {
+  readonly active: number;
+  readonly idle: number;
+  /** Creates that wait for their turn. */
+  readonly waiting: number;
+}
 
 /** Who asks, and how long it waits where it has to. What was made when it is no longer wanted is removed again. */
 export interface CreateOptions extends Applicant {
@@ -46,6 +60,7 @@ export class SessionsService implements OnApplicationBootstrap, OnApplicationShu
   /** Sandboxes on their way out: no longer a session's, and not orphans either. */
   private readonly leaving = new Set<string>();
   private readonly adoptionListeners: AdoptionListener[] = [];
+  private readonly createListeners: CreateListener[] = [];
 
   constructor(
     private readonly runtime: SandboxRuntime,
@@ -65,7 +80,9 @@ export class SessionsService implements OnApplicationBootstrap, OnApplicationShu
       room: () => this.admission.room,
       mayFill: () => this.adoption.isDone && this.admission.isEngineFree,
     });
-    this.maker = new SessionMaker(runtime, this.pool, this.admission);
+    this.maker = new SessionMaker(runtime, this.pool, this.admission, (making) => {
+      for (const listener of this.createListeners) listener.made(making);
+    });
     this.adoption = new Adoption(runtime, options.maxConcurrentCreates, options.orphanAgeMs, {
       known: () => this.knownSandboxes(),
       takeUp: (claim, sandbox, processes) => this.takeUp(claim, sandbox, processes),
@@ -75,6 +92,11 @@ export class SessionsService implements OnApplicationBootstrap, OnApplicationShu
   /** To be called before the application starts, for as long as it lives. */
   onAdoption(listener: AdoptionListener): void {
     this.adoptionListeners.push(listener);
+  }
+
+  /** To be called before the application starts, for as long as it lives. */
+  onCreate(listener: CreateListener): void {
+    this.createListeners.push(listener);
   }
 
   /** To be called before the application starts: has something wait in sandboxes that are made ahead. */
@@ -101,6 +123,13 @@ export class SessionsService implements OnApplicationBootstrap, OnApplicationShu
   /** Of what is made ahead; none of it is a session. */
   get poolCounts(): PoolCounts {
     return this.pool.counts();
+  }
+
+  /** Of those that are known: while the engine has not answered yet, an earlier server's are not. */
+  get load(): SessionLoad {
+    const seen = [...this.store.all()].filter(({ identity, endReason }) => !identity.hidden && endReason === undefined);
+    const active = seen.filter(({ state }) => state === 'Active').length;
+    return { active, idle: seen.length - active, waiting: this.admission.waiting };
   }
 
   async onApplicationShutdown(): Promise<void> {
@@ -140,6 +169,9 @@ export class SessionsService implements OnApplicationBootstrap, OnApplicationShu
     this.pool.adjust();
     try {
       return await making;
+    } catch (error) {
+      for (const listener of this.createListeners) listener.failed(error);
+      throw error;
     } finally {
       this.creating.delete(making);
       this.pool.adjust();

@@ -2,7 +2,7 @@ import { type ArgumentsHost, Catch, type ExceptionFilter, Logger } from '@nestjs
 import { randomUUID } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
 
-import { describeHttpError, HttpError } from './http-error.js';
+import { describeHttpError, HttpError, sendHttpError } from './http-error.js';
 
 /** Answers what an HTTP endpoint threw. Where the answer has begun, it breaks off instead, so that nobody takes it for whole. */
 @Catch()
@@ -19,16 +19,7 @@ export class HttpErrorFilter implements ExceptionFilter {
       response.destroy();
       return;
     }
-    const { status, reason, message, data, headers } = described ?? this.internal(thrown);
-    const body = Buffer.from(`${JSON.stringify({ error: { reason, message, ...data } })}\n`);
-    response.writeHead(status, {
-      ...headers,
-      'Content-Type': 'application/json; charset=utf-8',
-      'Content-Length': body.length,
-      'Cache-Control': 'no-store',
-      'X-Content-Type-Options': 'nosniff',
-    });
-    response.end(body);
+    sendHttpError(response, described ?? this.internal(thrown));
   }
 
   /** The client learns an id, the log everything. */

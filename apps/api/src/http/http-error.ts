@@ -1,4 +1,4 @@
-import type { OutgoingHttpHeaders } from 'node:http';
+import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
 
 import { sentence } from '#libs/commands';
 import { AgentError } from '#libs/runtime';
@@ -19,6 +19,19 @@ export class HttpError extends Error {
     super(message);
     this.name = 'HttpError';
   }
+}
+
+export function sendHttpError(response: ServerResponse, error: HttpError): void {
+  const { status, reason, message, data, headers } = error;
+  const body = Buffer.from(`${JSON.stringify({ error: { reason, message, ...data } })}\n`);
+  response.writeHead(status, {
+    ...headers,
+    'Content-Type': 'application/json; charset=utf-8',
+    'Content-Length': body.length,
+    'Cache-Control': 'no-store',
+    'X-Content-Type-Options': 'nosniff',
+  });
+  response.end(body);
 }
 
 /** The status of every reason that JSON-RPC has a code for. */
