@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"path"
 	"syscall"
 )
 
@@ -115,6 +116,16 @@ func pathFailure(path string, err error) error {
 		f.Message += ": " + errno.Error()
 	}
 	return f
+}
+
+// withoutDirectory is what openPlace has run into for a name that need not be there itself: it is the directory that must.
+func withoutDirectory(whole string, err error) error {
+	if err != syscall.ENOENT {
+		return err
+	}
+	directory := path.Dir(whole)
+	shown := shorten(validText(directory), messagePathBytes)
+	return &failure{Code: "not_found", Message: "there is no directory " + shown, Errno: "ENOENT", Path: validText(directory)}
 }
 
 func fileFailure(code, path string) *failure {

@@ -22,6 +22,7 @@ type fileWriter struct {
 	temporary string // its name until it is complete; empty when it is appended to
 	bits      uint32
 	before    int64 // size of what is appended to
+	appends   inode // of that, where it counts among the appenders
 	bytes     int64
 	existed   bool
 	expected  *int64 // what the server has promised to send
@@ -59,7 +60,7 @@ func (w *fileWriter) open(parents bool) error {
 		}
 	}
 	if err != nil {
-		return err
+		return withoutDirectory(w.whole, err)
 	}
 	w.at, w.opened = at, true
 	if w.at, err = w.at.follow(); err != nil {
@@ -150,15 +151,53 @@ func (w *fileWriter) lookAtTarget() (exists bool, err error) {
 	return true, err
 }
 
+// appenders counts, by file, the writes that have it open to append: one that made it may not remove it again while
+// another one is about to write into it.
+var appenders = struct {
+	sync.Mutex
+	count map[inode]int
+}{count: map[inode]int{}}
+
 func (w *fileWriter) openToAppend() error {
-	fd, err := openAt(w.at.directory, w.at.name, syscall.O_WRONLY|syscall.O_APPEND|syscall.O_CREAT|syscall.O_NOFOLLOW, w.fresh, 0)
+	appenders.Lock()
+	defer appenders.Unlock()
+	flags := syscall.O_WRONLY | syscall.O_APPEND | syscall.O_NOFOLLOW
+	fd, err := -1, error(syscall.EEXIST)
+	if !w.existed {
+		fd, err = openAt(w.at.directory, w.at.name, flags|syscall.O_CREAT|syscall.O_EXCL, w.fresh, 0)
+	}
+	if err == syscall.EEXIST {
+		// It was there, or somebody else has made it since the look.
+		w.existed = true
+		fd, err = openAt(w.at.directory, w.at.name, flags, 0, 0)
+	}
 	if err != nil {
 		return err
 	}
 	w.fd = fd
 	stat, err := checkFile(fd)
+	if err != nil {
+		return err
+	}
 	w.before = stat.Size
-	return err
+	w.appends = inode{device: uint64(stat.Dev), number: stat.Ino}
+	appenders.count[w.appends]++
+	return nil
+}
+
+// endAppend takes this write out of the count, and calls alone where no other one has the file open.
+func (w *fileWriter) endAppend(alone func()) {
+	appenders.Lock()
+	defer appenders.Unlock()
+	if appenders.count[w.appends] == 0 {
+		return
+	}
+	appenders.count[w.appends]--
+	if appenders.count[w.appends] > 0 {
+		return
+	}
+	delete(appenders.count, w.appends)
+	alone()
 }
 
 // makeTemporary makes a file that nobody else opens before it is complete.
@@ -220,6 +259,7 @@ func (w *fileWriter) complete() error {
 			return err
 		}
 	}
+	w.endAppend(func() {})
 	fd := w.fd
 	w.fd = -1
 	if err := syscall.Close(fd); err != nil {
@@ -283,10 +323,20 @@ func (w *fileWriter) undo() {
 	})
 }
 
-// takeBack cuts off what was appended, unless somebody else has appended to it too.
+// takeBack cuts off what was appended, unless somebody else has appended to it too, and removes a file that was made to
+// be appended to and has nothing in it.
 func (w *fileWriter) takeBack() {
-	var stat syscall.Stat_t
+	var stat, there syscall.Stat_t
 	if syscall.Fstat(w.fd, &stat) == nil && stat.Size > w.before && stat.Size <= w.before+w.bytes {
 		syscall.Ftruncate(w.fd, w.before)
 	}
+	w.endAppend(func() {
+		if w.existed || syscall.Fstat(w.fd, &stat) != nil || stat.Size > 0 {
+			return
+		}
+		err := fstatat(w.at.directory, w.at.name, &there, atSymlinkNofollow)
+		if err == nil && there.Dev == stat.Dev && there.Ino == stat.Ino {
+			unlinkat(w.at.directory, w.at.name, 0)
+		}
+	})
 }

@@ -82,7 +82,7 @@ func copyTo(ctx context.Context, source, destination string, overwrite, recursiv
 	}
 	err = asUser(ctx, func() error {
 		if to, err = openPlace(destination); err != nil {
-			return err
+			return withoutDirectory(destination, err)
 		}
 		if follow {
 			if to, err = to.follow(); err != nil {

@@ -1,6 +1,12 @@
 package main
 
-import "encoding/base64"
+import (
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+)
 
 const (
 	maxListLimit     = 10_000
@@ -10,7 +16,16 @@ const (
 	listPageBytes = 8 << 20
 	// listFrameBytes is how many bytes of entries are put into one DATA.
 	listFrameBytes = 65_536
+	cursorTagBytes = 12
 )
+
+// cursorKey lets a cursor be known for one of this agent's: one that is not would be taken for a place in the listing,
+// and what comes before that place would be missing without a word.
+var cursorKey = func() []byte {
+	key := make([]byte, sha256.Size)
+	rand.Read(key)
+	return key
+}()
 
 type listHead struct {
 	Path          string   `json:"path"`
@@ -50,16 +65,19 @@ func (a *agent) listDirectory(ex *exchange, head []byte) error {
 		}
 		l.depth = *request.MaxDepth
 	}
-	cursor, err := base64.RawURLEncoding.DecodeString(request.Cursor)
-	if err != nil {
-		return fail("bad_request", "the cursor is none of this agent's")
+	if err := l.pattern.check(); err != nil {
+		return err
+	}
+	cursor, ok := request.readCursor(whole)
+	if !ok {
+		return fail("bad_request", "the cursor is not the nextCursor of a listing with the same path and options")
 	}
 	err = aTree(ctx, func() error {
 		defer l.close()
 		if err := l.open(); err != nil {
 			return err
 		}
-		return l.list(string(cursor))
+		return l.list(cursor)
 	})
 	if err != nil {
 		return pathFailure(whole, err)
@@ -73,9 +91,37 @@ func (a *agent) listDirectory(ex *exchange, head []byte) error {
 	}
 	answer := listAnswer{Path: validText(whole)}
 	if l.more {
-		next := base64.RawURLEncoding.EncodeToString([]byte(l.last))
+		next := request.cursor(whole, l.last)
 		answer.NextCursor = &next
 	}
 	ex.answerJSON(answer)
 	return nil
+}
+
+// cursor stands for a place in one listing: of this directory, with these options.
+func (h listHead) cursor(whole, last string) string {
+	return base64.RawURLEncoding.EncodeToString(append(h.cursorTag(whole, last), last...))
+}
+
+func (h listHead) readCursor(whole string) (last string, ok bool) {
+	if h.Cursor == "" {
+		return "", true
+	}
+	decoded, err := base64.RawURLEncoding.DecodeString(h.Cursor)
+	if err != nil || len(decoded) < cursorTagBytes {
+		return "", false
+	}
+	last = string(decoded[cursorTagBytes:])
+	return last, hmac.Equal(decoded[:cursorTagBytes], h.cursorTag(whole, last))
+}
+
+func (h listHead) cursorTag(whole, last string) []byte {
+	h.Path, h.Cursor, h.Limit, h.TimeoutMs = "", "", nil, nil
+	options, _ := json.Marshal(h)
+	mac := hmac.New(sha256.New, cursorKey)
+	for _, part := range []string{whole, string(options), last} {
+		mac.Write([]byte(part))
+		mac.Write([]byte{0})
+	}
+	return mac.Sum(nil)[:cursorTagBytes]
 }

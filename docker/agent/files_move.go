@@ -41,7 +41,7 @@ func rename(source, destination string, overwrite bool) error {
 	defer from.close()
 	to, err := openPlace(destination)
 	if err != nil {
-		return pathFailure(destination, err)
+		return pathFailure(destination, withoutDirectory(destination, err))
 	}
 	defer to.close()
 	var stat, target syscall.Stat_t

@@ -153,6 +153,9 @@ func TestAnUnfinishedWriteLeavesTheOldFileAndNothingElse(t *testing.T) {
 		},
 		"timed_out": func(id uint32) string { return f.wait(id).code() },
 		"": func(id uint32) string {
+			for f.names() == "file" {
+				time.Sleep(time.Millisecond)
+			}
 			f.input.Write(make([]byte, maxFrameBytes))
 			f.hello()
 			for f.names() != "file" {
@@ -161,7 +164,11 @@ func TestAnUnfinishedWriteLeavesTheOldFileAndNothingElse(t *testing.T) {
 			return ""
 		},
 	} {
-		id := f.open("write_file", fields{"path": f.at("file"), "mode": "create", "timeoutMs": 100}, []byte("half"), false)
+		head := fields{"path": f.at("file"), "mode": "create"}
+		if name == "timed_out" {
+			head["timeoutMs"] = 100
+		}
+		id := f.open("write_file", head, []byte("half"), false)
 		if code := end(id); code != name {
 			t.Errorf("%q: %q", name, code)
 		}
@@ -385,6 +392,37 @@ func TestListingsAreTheSameHoweverTheyArePaged(t *testing.T) {
 	}
 }
 
+func TestACursorIsOfOneListing(t *testing.T) {
+	f := connectFiles(t)
+	for _, name := range []string{"a", "b", "c", "d/e"} {
+		f.put(name, "", "create")
+	}
+	_, next := f.list(fields{"limit": 2})
+	if next == nil {
+		t.Fatal("one page had all")
+	}
+	if entries, _ := f.list(fields{"limit": 1, "cursor": next}); len(entries) != 1 || entries[0].Name != "c" {
+		t.Errorf("%+v", entries)
+	}
+	for name, more := range map[string]fields{
+		"no base64":       {"cursor": "!!!"},
+		"too short":       {"cursor": "Yg"},
+		"made up":         {"cursor": "YWJjZGVmZ2hpamtsbW5vcGI"},
+		"of another":      {"cursor": next, "recursive": true},
+		"of another glob": {"cursor": next, "pattern": "*"},
+		"of another path": {"cursor": next, "path": f.at("d")},
+		"open bracket":    {"pattern": "[a"},
+	} {
+		head := fields{"path": f.dir}
+		for key, value := range more {
+			head[key] = value
+		}
+		if r := f.call("list_directory", head, nil); r.code() != "bad_request" {
+			t.Errorf("%s: %v", name, r.head)
+		}
+	}
+}
+
 func TestCopyMoveDelete(t *testing.T) {
 	f := connectFiles(t)
 	f.put("tree/a/one", "1", "create")
@@ -426,6 +464,13 @@ func TestCopyMoveDelete(t *testing.T) {
 	} {
 		if r := f.call(c.method, c.head, nil); r.code() != c.code {
 			t.Errorf("%s %v: %v", c.method, c.head, r.head)
+		}
+	}
+	for _, method := range []string{"copy_file", "move_file"} {
+		r := f.call(method, pair("file", "no/such/name"), nil)
+		told, _ := r.head["error"].(map[string]any)
+		if message, want := told["message"], "there is no directory "+f.at("no/such"); message != want {
+			t.Errorf("%s: %v, and not %s", method, message, want)
 		}
 	}
 	if f.content("moved/two") != "333" || f.content("moved/a/one") != "1" || f.names() != "file moved" {

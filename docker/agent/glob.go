@@ -23,6 +23,29 @@ func newGlob(pattern string) *glob {
 	return &glob{parts: parts, whole: true}
 }
 
+// check refuses what can only be a slip: it would match nothing, or something else than was meant.
+func (g *glob) check() error {
+	if g == nil {
+		return nil
+	}
+	for _, part := range g.parts {
+		for at := 0; at < len(part); at++ {
+			if part[at] != '[' {
+				continue
+			}
+			used, ordered := readClass(part[at:], nil)
+			switch {
+			case used == 0:
+				return fail("bad_request", "the pattern has a [ without its ]; the bracket itself is [[]")
+			case !ordered:
+				return fail("bad_request", "the pattern has a range that ends before it begins")
+			}
+			at += used - 1
+		}
+	}
+	return nil
+}
+
 // matches is asked for a path below the directory that is listed.
 func (g *glob) matches(below string) bool {
 	if g == nil {
@@ -103,20 +126,28 @@ func matchOne(pattern, character string) (used int, ok bool) {
 	return width, pattern[:width] == character
 }
 
-// matchClass matches [abc], [a-z] and [!abc]; a ] right at the beginning belongs to it. used is 0 where it has no end.
+// matchClass matches [abc], [a-z] and [!abc]. used is 0 where it has no end.
 func matchClass(pattern, character string) (used int, in bool) {
+	c, _ := utf8.DecodeRuneInString(character)
+	used, _ = readClass(pattern, func(low, high rune) { in = in || low <= c && c <= high })
+	negated := len(pattern) > 1 && (pattern[1] == '!' || pattern[1] == '^')
+	return used, used > 0 && in != negated
+}
+
+// readClass tells each of the ranges of a class; a ] right at the beginning belongs to it. used is 0 where it has no end,
+// ordered false where a range ends before it begins.
+func readClass(pattern string, tell func(low, high rune)) (used int, ordered bool) {
 	at := 1
-	negated := at < len(pattern) && (pattern[at] == '!' || pattern[at] == '^')
-	if negated {
+	if at < len(pattern) && (pattern[at] == '!' || pattern[at] == '^') {
 		at++
 	}
-	c, _ := utf8.DecodeRuneInString(character)
+	ordered = true
 	for first := at; ; {
 		if at >= len(pattern) {
 			return 0, false
 		}
 		if pattern[at] == ']' && at > first {
-			return at + 1, in != negated
+			return at + 1, ordered
 		}
 		low, width := utf8.DecodeRuneInString(pattern[at:])
 		at += width
@@ -125,6 +156,9 @@ func matchClass(pattern, character string) (used int, in bool) {
 			high, width = utf8.DecodeRuneInString(pattern[at+1:])
 			at += 1 + width
 		}
-		in = in || low <= c && c <= high
+		ordered = ordered && low <= high
+		if tell != nil {
+			tell(low, high)
+		}
 	}
 }

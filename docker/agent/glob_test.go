@@ -28,6 +28,17 @@ func TestGlob(t *testing.T) {
 	}
 }
 
+func TestAGlobThatCanOnlyBeASlipIsRefused(t *testing.T) {
+	for pattern, wrong := range map[string]bool{
+		"": false, "*": false, "[a-c]": false, "[]a]": false, "[[]x": false, "a]": false, "[!]]": false, "x/[ab]/**": false,
+		"[": true, "[abc": true, "a[": true, "[]": true, "[!]": true, "[a/b]": true, "x/[ab": true, "[z-a]": true, "[a-cz-y]": true,
+	} {
+		if err := newGlob(pattern).check(); (err != nil) != wrong {
+			t.Errorf("%q: %v", pattern, err)
+		}
+	}
+}
+
 func TestGlobTakesNoTimeWhateverThePattern(t *testing.T) {
 	begin := time.Now()
 	newGlob(strings.Repeat("*a", 100) + "b").matches(strings.Repeat("a", 255))

@@ -475,6 +475,24 @@ describe('list_directory', () => {
     expect(second.nextCursor).toBeNull();
   });
 
+  it('takes no cursor but its own, and no pattern that can only be a slip', async () => {
+    await writeAll(...['a', 'b', 'c'].map((name) => `list/own/${name}`));
+    const { nextCursor } = await box.ok('list_directory', { path: 'list/own', limit: 1 });
+    const wrong = [
+      { cursor: '!!!' },
+      { cursor: Buffer.from('b').toString('base64url') },
+      { cursor: nextCursor, recursive: true },
+      { cursor: nextCursor, path: 'list' },
+      { pattern: '[a' },
+      { pattern: '[z-a]*' },
+    ];
+    for (const fields of wrong) {
+      const reply = await box.do('list_directory', { path: 'list/own', ...fields });
+      expectFailure(reply, 'bad_request');
+      expect(reply.error).toMatch('cursor' in fields ? /^The cursor is not the nextCursor/ : /^The pattern has a/);
+    }
+  });
+
   it('pages through a tree as it lists it whole', async () => {
     await box.python(
       "import os\nfor d in range(12):\n  for s in range(3):\n    os.makedirs(f'list/forest/d{d}/s{s}')\n    for f in range(4): open(f'list/forest/d{d}/s{s}/f{f}', 'w').close()",
@@ -654,6 +672,12 @@ describe('move_file', () => {
   it('fails without a source, for a tree into itself, and onto a directory that is not empty', async () => {
     await writeAll('move/dir/a', 'move/full/b');
     expectFailure(await box.do('move_file', { source: 'move/nothing', destination: 'move/x' }), 'not_found');
+    await writeAll('move/here');
+    for (const type of ['move_file', 'copy_file']) {
+      const reply = await box.do(type, { source: 'move/here', destination: 'move/no/such/name' });
+      expectFailure(reply, 'not_found');
+      expect(reply.error).toBe('There is no directory /workspace/move/no/such.');
+    }
     expectFailure(await box.do('move_file', { source: 'move/dir', destination: 'move/dir/in' }), 'invalid_path');
     expectFailure(
       await box.do('move_file', { source: 'move/dir', destination: 'move/full' }),
@@ -942,7 +966,9 @@ describe('a full disk', () => {
       expectFailure(await small.do('write_file', { path: 'kept', content: 'x'.repeat(9 * MIB), mode }), 'no_space');
       expect(await content('kept', small)).toBe('old content');
     }
-    expectFailure(await small.do('write_file', { path: 'fresh', content: 'x'.repeat(9 * MIB) }), 'no_space');
+    for (const mode of ['Create', 'CreateNew', 'Append']) {
+      expectFailure(await small.do('write_file', { path: 'fresh', content: 'x'.repeat(9 * MIB), mode }), 'no_space');
+    }
     expect(await names('/workspace', { includeHidden: true }, small)).toEqual(['kept']);
     await small.ok('write_file', { path: 'fits', content: 'x'.repeat(4 * MIB) });
     expectFailure(await small.do('copy_file', { source: 'fits', destination: 'copy' }), 'no_space');

@@ -72,6 +72,8 @@ describe('diff and apply_patch', () => {
     expect((await session.do('diff', { sourcePath: 'x.txt', destinationPath: '.' })).errorCode).toBe('is_a_directory');
     expect((await session.do('diff', { sourcePath: '/dev/zero', content: '' })).errorCode).toBe('special_file');
     expect((await session.do('diff', { sourcePath: 'x.txt' })).errorCode).toBe('bad_request');
+    const both = await session.do('diff', { sourcePath: 'x.txt', destinationPath: 'y.txt', content: '' });
+    expect(both).toMatchObject({ errorCode: 'bad_request', error: 'Give destinationPath or content, not both.' });
     expect((await session.do('apply_patch', { patch: 'hello' })).errorCode).toBe('bad_patch');
     const outside = '--- a/../../etc/passwd\n+++ b/../../etc/passwd\n@@ -1 +1 @@\n-a\n+b\n';
     expect((await session.do('apply_patch', { patch: outside })).result).toMatchObject({ hunksApplied: 0 });
@@ -101,6 +103,13 @@ describe('install_packages', () => {
 
     expect(reply).toMatchObject({ success: false, errorCode: 'no_network', result: { endReason: 'exited' } });
     expect(reply.error).toContain('no network');
+  });
+
+  it('says of a file of requirements that is missing just that', async () => {
+    const reply = await session.do('install_packages', { requirementsFile: 'nowhere/requirements.txt' });
+
+    expect(reply).toMatchObject({ success: false, errorCode: 'not_found', result: null });
+    expect(reply.error).toContain('/workspace/nowhere/requirements.txt');
   });
 
   it('takes no option and no other language', async () => {

@@ -6,6 +6,7 @@ import { DomainError } from '#libs/sessions';
 
 import type { CommandMetadata } from './command-handler.js';
 import { IsArgument, IsEnvironment, IsPath, IsProgramName, IsTimeoutMs } from './fields.js';
+import { ExecuteCodeParams } from './types/execute-code.command.js';
 import { validateCommand } from './validate-command.js';
 
 class Part {
@@ -67,7 +68,16 @@ describe('validateCommand', () => {
     [{ sourcePath: '/a', source: '/a' }, 'command.source'],
     [{ source: '/a', sourcePath: '/b' }, 'command.sourcePath'],
   ])('refuses a field under both of its names, even where they agree (%j)', (fields, field) => {
-    expect(violationsOf(fields)).toEqual([{ field, message: expect.stringContaining('give one of them') as string }]);
+    expect(violationsOf(fields)).toEqual([{ field, message: 'sourcePath and source say the same; give one of them' }]);
+  });
+
+  it('says of a value of the wrong kind only that', () => {
+    const metadata = { type: 'execute_code', params: ExecuteCodeParams, summary: '' };
+    const messages = (fields: object): string[] => violationsOf(fields, metadata).map(({ message }) => message);
+    expect(messages({ code: 5 })).toEqual(['code must be a string']);
+    expect(messages({ code: '', args: 'x' })).toEqual(['args must be an array']);
+    expect(messages({ code: '', args: [5] })).toEqual(['each value in args must be a string']);
+    expect(messages({ code: '', timeoutMs: '5' })).toEqual(['timeoutMs must be an integer number']);
   });
 
   it('names a field that there is not', () => {

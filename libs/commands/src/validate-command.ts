@@ -5,7 +5,8 @@ import { DomainError } from '#libs/sessions';
 
 import type { CommandMetadata } from './command-handler.js';
 
-const KIND_RULES = new Set(['isString', 'isInt', 'isNumber', 'isBoolean', 'isArray', 'isObject']);
+/** What kind of value it must be; of a list that comes before what its members must be. */
+const KIND_RULES = ['isArray', 'isObject', 'isString', 'isInt', 'isNumber', 'isBoolean'];
 
 interface Violation {
   readonly field: string;
@@ -35,7 +36,9 @@ function renamed(metadata: CommandMetadata, fields: object): object {
     if (value === null) continue;
     const field = Object.hasOwn(aliases, name) ? (aliases[name] ?? name) : name;
     if (result.has(field)) {
-      throw refusal([{ field: `command.${name}`, message: `${name} says the same as ${field}; give one of them` }]);
+      const names = [field, ...Object.keys(aliases).filter((alias) => aliases[alias] === field)];
+      const given = names.filter((one) => Object.hasOwn(fields, one)).join(' and ');
+      throw refusal([{ field: `command.${name}`, message: `${given} say the same; give one of them` }]);
     }
     result.set(field, value);
   }
@@ -48,14 +51,18 @@ function unknownField(name: string): Violation {
 
 function violations(error: ValidationError, parent: string): Violation[] {
   const field = `${parent}.${error.property}`;
-  const rules = Object.entries(error.constraints ?? {});
-  // What kind of value a field must be says more than how long it may be.
-  rules.sort(([a], [b]) => Number(KIND_RULES.has(b)) - Number(KIND_RULES.has(a)));
-  const own = rules.map(([rule, message]) => ({
+  const own = tellingRules(error).map(([rule, message]) => ({
     field,
     message: rule === 'whitelistValidation' ? `there is no field ${error.property}` : message,
   }));
   return [...own, ...(error.children ?? []).flatMap((child) => violations(child, field))];
+}
+
+/** Of a value of the wrong kind nothing else is said: that a number is too long a text would only puzzle. */
+function tellingRules({ constraints = {} }: ValidationError): [string, string][] {
+  const rules = Object.entries(constraints);
+  const kind = KIND_RULES.find((name) => Object.hasOwn(constraints, name));
+  return kind === undefined ? rules : rules.filter(([rule]) => rule === kind);
 }
 
 function refusal(all: Violation[]): DomainError {

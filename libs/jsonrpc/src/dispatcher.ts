@@ -1,7 +1,7 @@
 import { isObservable, lastValueFrom } from 'rxjs';
 import type { ErrorReporter } from './error-reporter.js';
 import { parseFrame } from './frame.js';
-import { errorText, readRequest, resultText, type RpcRequest } from './messages.js';
+import { AN_ID, errorText, isId, readRequest, resultText, type RpcRequest } from './messages.js';
 import type { JsonRpcSettings } from './options.js';
 import { failureOf, type RpcAbortReason, type RpcCall, type RpcId } from './rpc-call.js';
 import { invalidParams, RpcError, RpcErrorCode } from './rpc-error.js';
@@ -169,7 +169,7 @@ export class Dispatcher {
   /** `$/cancelRequest`: takes no place among the running calls, so that it works when there is no more room. */
   private cancel({ id, params }: RpcRequest): string | undefined {
     const target = Array.isArray(params) ? undefined : params.id;
-    if (typeof target === 'string' || typeof target === 'number' || target === null) {
+    if (isId(target)) {
       const running = this.unanswered.get(target);
       // Frames of one chunk come in one turn of the event loop: a call that came just before has not reached its
       // handler yet, which would then wait for an event that has been.
@@ -181,7 +181,7 @@ export class Dispatcher {
       return id === undefined ? undefined : resultText(id, null);
     }
     if (id === undefined) return undefined;
-    return errorText(id, invalidParams([{ field: 'id', message: 'must be the id of a request' }]));
+    return errorText(id, invalidParams([{ field: 'id', message: `must be the id of a request: ${AN_ID}` }]));
   }
 
   private async invoke(handler: RpcHandler, call: RpcCall): Promise<RpcOutcome> {

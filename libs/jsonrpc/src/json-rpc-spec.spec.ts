@@ -164,8 +164,24 @@ describe('ids and members', () => {
     expect(await client.ask({ jsonrpc: '2.0', method: 'get_data', id })).toEqual(invalid);
   });
 
-  it('refuses an id that is no finite number', async () => {
-    expect(await client.ask('{"jsonrpc":"2.0","method":"get_data","id":1e999}')).toEqual(invalid);
+  it.each(['9007199254740991', '-9007199254740991'])('echoes the id %s', async (id) => {
+    const { method: _none, ...reply } = await client.ask(`{"jsonrpc":"2.0","method":"get_data","id":${id}}`);
+    expect(String(reply.id)).toBe(id);
+  });
+
+  it.each(['9007199254740993', '-9007199254740993', '12345678901234567890', '1e300', '1e999'])(
+    'refuses the id %s, which would come back as another, and says so',
+    async (id) => {
+      const reply = await client.ask(`{"jsonrpc":"2.0","method":"get_data","id":${id}}`);
+      expect(reply).toEqual(invalid);
+      expect(reply.error?.message).toMatch(/id must be .*9007199254740991/);
+    },
+  );
+
+  it('refuses params that are null, and says what they may be', async () => {
+    const reply = await client.ask('{"jsonrpc":"2.0","method":"get_data","id":7,"params":null}');
+    expect(reply).toEqual({ ...invalid, id: 7 });
+    expect(reply.error?.message).toBe('Invalid request: params must be an object, or be left out where there are none');
   });
 
   it.each([[undefined], ['1.0'], [2]])('refuses version %j under the id of the request', async (jsonrpc) => {

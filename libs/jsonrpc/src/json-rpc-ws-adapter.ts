@@ -109,12 +109,25 @@ export class JsonRpcWsAdapter extends WsAdapter {
 
   protected override ensureHttpServerExists(port: number, httpServer?: HttpServer): HttpServer | undefined {
     const added = super.ensureHttpServerExists(port, httpServer);
-    // An upgrade that is refused before ws sees it leaves its socket without a listener: a reset would end the process.
-    added?.prependListener('upgrade', (_request, socket: Duplex) => {
+    const delegate = added?.listeners('upgrade').at(-1);
+    if (!added || !delegate) return added;
+    // Nest's own listener, behind ours: it hangs up without an answer where no gateway is.
+    added.off('upgrade', delegate as () => void);
+    added.on('upgrade', (request, socket: Duplex, head) => {
+      // An upgrade that is refused before ws sees it leaves its socket without a listener: a reset would end the process.
       socket.on('error', () => socket.destroy());
       if (this.isDisposed) socket.destroy();
+      else if (this.hasGateway(port, request.url ?? '')) delegate.call(added, request, socket, head);
+      else refuseUpgrade(socket);
     });
     return added;
+  }
+
+  private hasGateway(port: number, url: string): boolean {
+    const base = 'ws://host/';
+    if (!URL.canParse(url, base)) return false;
+    const { pathname } = new URL(url, base);
+    return (this.wsServersRegistry.get(port) ?? []).some(({ path }: RpcServer) => path === pathname);
   }
 
   private open(): WsRpcConnection[] {
@@ -143,4 +156,16 @@ export class JsonRpcWsAdapter extends WsAdapter {
     );
     this.heartbeat.stop();
   }
+}
+
+function refuseUpgrade(socket: Duplex): void {
+  const body = 'There is no WebSocket at this address';
+  const head = [
+    'HTTP/1.1 404 Not Found',
+    'Connection: close',
+    'Content-Type: text/plain',
+    `Content-Length: ${Buffer.byteLength(body)}`,
+  ];
+  socket.once('finish', () => socket.destroy());
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
 }

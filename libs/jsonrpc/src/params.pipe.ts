@@ -5,7 +5,8 @@ import { invalidParams, type RpcViolation } from './rpc-error.js';
 /** Enough to mend a call by; a hostile one could make as many as it has values. */
 const MAX_VIOLATIONS = 50;
 
-const KIND_RULES = new Set(['isString', 'isInt', 'isNumber', 'isBoolean', 'isArray', 'isObject']);
+/** What kind of value it must be; of a list that comes before what its members must be. */
+const KIND_RULES = ['isArray', 'isObject', 'isString', 'isInt', 'isNumber', 'isBoolean'];
 
 /** Names that no object of a client may have: Nest would drop them silently, and a field that is dropped is a lie. */
 const refusedNames = new Set(['__proto__', 'constructor', 'prototype']);
@@ -61,12 +62,10 @@ export function violationsOf(errors: ValidationError[]): RpcViolation[] {
   return violations;
 }
 
-/** What kind of value a field must be comes first: that a number is no text says more than that it is too long. */
+/** Of a value of the wrong kind nothing else is said: that a number is too long a text would only puzzle. */
 function messagesOf({ constraints = {} }: ValidationError): string[] {
-  const rules = Object.keys(constraints);
-  const kinds = rules.filter((rule) => KIND_RULES.has(rule));
-  const rest = rules.filter((rule) => !KIND_RULES.has(rule));
-  return [...kinds, ...rest].map((rule) => constraints[rule] ?? rule);
+  const kind = KIND_RULES.find((rule) => Object.hasOwn(constraints, rule));
+  return kind === undefined ? Object.values(constraints) : [constraints[kind] ?? kind];
 }
 
 function join(path: string, name: string): string {

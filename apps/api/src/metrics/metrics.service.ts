@@ -99,7 +99,7 @@ export class MetricsService {
         durations.observe({ source }, durationMs / MS_PER_SECOND);
         if (readyMs !== undefined) ages.observe(readyMs / MS_PER_SECOND);
       },
-      failed: (error) => failures.inc({ reason: String(describeError(error)?.data?.['reason'] ?? 'internal_error') }),
+      failed: (error) => failures.inc({ reason: reasonOf(error) }),
     });
   }
 
@@ -122,4 +122,9 @@ export class MetricsService {
   private named(name: string, help: string): { name: string; help: string; registers: Registry[] } {
     return { name: `codebeaker_${name}`, help, registers: [this.registry] };
   }
+}
+
+function reasonOf(error: unknown): string {
+  const reason = describeError(error)?.data?.['reason'];
+  return typeof reason === 'string' ? reason : 'internal_error';
 }

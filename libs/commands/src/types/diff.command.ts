@@ -44,7 +44,10 @@ export class DiffCommand implements Command<DiffParams> {
 
   /** By the sandbox's own `diff`: what two hostile files cost is the session's, and not the server's. */
   async execute({ sourcePath, destinationPath, content, contextLines }: DiffParams, context: CommandContext) {
-    if ((destinationPath === undefined) === (content === undefined)) {
+    if (destinationPath !== undefined && content !== undefined) {
+      throw new CommandFailure('bad_request', 'Give destinationPath or content, not both.');
+    }
+    if (destinationPath === undefined && content === undefined) {
       throw new CommandFailure('bad_request', 'Either destinationPath or content must be given.');
     }
     await refuseOthersThanFiles([sourcePath, destinationPath], context);

@@ -49,6 +49,10 @@ export class InstallPackagesCommand implements Command<InstallPackagesParams> {
     if (packages.length === 0 && requirementsFile === undefined) {
       throw new CommandFailure('nothing_to_install', 'Neither packages nor a requirementsFile was named.');
     }
+    if (requirementsFile !== undefined) {
+      // What its program makes of a file that is not there would be taken for the network's fault.
+      await session.sandbox.agent.readFile(requirementsFile, { length: 1 }, context);
+    }
     const args = language.install({ packages, ...(requirementsFile === undefined ? {} : { requirementsFile }) });
     const env = isCutOff(session) ? NO_RETRIES : {};
     const result = await runProgram({ args, cwd: '/workspace', env, timeoutMs }, context, this.options);

@@ -17,7 +17,7 @@ export class ListDirectoryParams {
   @IsBoolean()
   recursive = false;
 
-  /** Glob on the name, or, where it holds a slash, on the path below `path`; `**` matches any directories. */
+  /** Glob on the name, or, where it holds a slash, on the path below `path`; `**` matches any directories. `[` begins a set. */
   @IsOptional()
   @IsString()
   @MaxLength(MAX_PATTERN_LENGTH)
@@ -39,7 +39,7 @@ export class ListDirectoryParams {
   @Max(MAX_LIMIT)
   limit = DEFAULT_LIMIT;
 
-  /** `nextCursor` of the answer before. */
+  /** `nextCursor` of the answer before, with the same path and options. */
   @IsOptional()
   @IsString()
   @MaxLength(MAX_CURSOR_LENGTH)
