@@ -161,6 +161,8 @@ function errorOf(thrown) {
     text = 'its description failed';
   }
   const traceback = text
+    // Node puts the line of a throw in front of a SyntaxError: the driver's own is nobody's business.
+    .replace(/^.*codebeaker\/driver\.cjs:\d+\n.*\n\s*\^+\n\n/, '')
     .split('\n')
     .filter((line) => !/^\s+at .*(node:|codebeaker\/driver\.cjs)/.test(line))
     .join('\n');
@@ -279,7 +281,9 @@ function withoutTypes(code) {
     const error = new SyntaxError(message);
     // Where it is stands in front of the stack, with no name of a file.
     const [, place = ''] = /^(:\d+\n[^]*?\n)\n?\w*Error\b/.exec(stack) ?? [];
-    error.stack = `${place === '' ? '' : `${nameOfCell()}${place}\n`}${error.stack}`;
+    // A stack without a frame is shown in brackets; that of the driver is left out of tracebacks.
+    const frame = '    at codebeaker/driver.cjs';
+    error.stack = `${place === '' ? '' : `${nameOfCell()}${place}\n`}SyntaxError: ${message}\n${frame}`;
     throw error;
   }
 }
