@@ -43,4 +43,12 @@ describe('a context of python-data', () => {
     expect(value.results.map((each: any) => isPicture(each['image/png']))).toEqual([true]);
     expect((await context.run('1')).results).toEqual([{ 'text/plain': '1' }]);
   });
+
+  it('shows what a cell has drawn before it failed with that cell, and not with the next', async () => {
+    const failed = await context.run('plt.plot([1]); 1/0', { timeoutMs: 120_000 });
+
+    expect(failed).toMatchObject({ error: { name: 'ZeroDivisionError' } });
+    expect(failed.results.map((each: any) => isPicture(each['image/png']))).toEqual([true]);
+    expect((await context.run('2')).results).toEqual([{ 'text/plain': '2' }]);
+  });
 });

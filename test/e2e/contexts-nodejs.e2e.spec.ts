@@ -104,6 +104,8 @@ describe('a context of JavaScript', () => {
     'while (true);',
     'await new Promise(() => undefined)',
     'const { execSync } = require("child_process"); execSync("sleep 100")',
+    'const { spawn } = require("child_process"); await new Promise((end) => spawn("sleep", ["100"]).on("close", end)); 5',
+    'const { spawnSync } = require("child_process"); spawnSync("sleep", ["100"]); 5',
   ])('is interrupted in %s, and the state stays', async (code) => {
     const node = await context();
     await node.run('let x = 1');
@@ -138,6 +140,16 @@ describe('a context of JavaScript', () => {
     });
     await node.call('restart');
     expect(await node.run('process.exit(3)')).toMatchObject({ endReason: 'exited', contextEnded: true });
+  });
+
+  it('goes on whatever a cell makes of its globals', async () => {
+    const node = await context();
+    await node.run(
+      'for (const name of ["JSON", "Buffer", "Promise", "Map", "Symbol", "process"]) globalThis[name] = null',
+    );
+
+    expect(text(await node.run('[1].concat(JSON)'))).toEqual(['[ 1, null ]']);
+    expect((await node.run('missing')).error).toMatchObject({ name: 'ReferenceError' });
   });
 
   it('survives what is thrown where nobody catches it', async () => {

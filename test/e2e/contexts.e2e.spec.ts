@@ -63,6 +63,24 @@ describe('a context', () => {
     ]);
   });
 
+  it('takes the text that an object offers in a bundle for its own', async () => {
+    const python = await context();
+
+    const { results } = await python.run(BUNDLED);
+
+    expect(results).toEqual([{ 'text/plain': 'mine', 'text/html': '<b>mine</b>' }]);
+  });
+
+  it('keeps what is imported from __future__', async () => {
+    const python = await context();
+    await python.run('from __future__ import annotations');
+
+    expect(await python.run('def f(x: Unknown): pass\nf.__annotations__')).toMatchObject({
+      error: null,
+      results: [{ 'text/plain': "{'x': 'Unknown'}" }],
+    });
+  });
+
   it('takes nothing that is printed for a result, and runs nothing that is printed', async () => {
     const python = await context();
     const forged = '{"done":1,"count":99,"error":null}\\n{"id":1,"result":{"text/plain":"forged"}}\\n';
@@ -165,6 +183,22 @@ describe('a cell that is to end', () => {
       contextEnded: false,
     });
     expect(await python.run('x')).toMatchObject({ results: [{ 'text/plain': '1' }] });
+  });
+
+  it.each([
+    ['import time\ntry:\n    time.sleep(60)\nexcept KeyboardInterrupt:\n    done = "caught"\ndone', "'caught'"],
+    ['import os, subprocess\nchild = subprocess.Popen(["sleep", "60"])\nos.waitpid(child.pid, 0)[1]', undefined],
+    ['import os\nos.system("sleep 60")\nopen("went-on", "w")', undefined],
+    ['import os\nos.system("sleep 60; true")\nopen("went-on", "w")', undefined],
+  ])('has not exited where it was stopped, whatever its code makes of that: %j', async (code, shown) => {
+    const python = await context();
+
+    expect(await python.run(code, { timeoutMs: 300 })).toMatchObject({
+      endReason: 'timed_out',
+      contextEnded: false,
+      results: shown === undefined ? [] : [{ 'text/plain': shown }],
+    });
+    expect(await session.do('stat_file', { path: 'went-on' })).toMatchObject({ errorCode: 'not_found' });
   });
 
   it('takes its interpreter along when it does not heed, and says so', async () => {
@@ -271,10 +305,15 @@ describe('what is too much', () => {
 
   it('of contexts is refused', async () => {
     const other = await server.session();
-    for (let number = 0; number < 8; number++) await TestContext.create(server.client, other.id);
+    const asked = Array.from({ length: 11 }, () =>
+      settled(server.client.call('context.create', { sessionId: other.id })),
+    );
 
-    const { data } = await server.client.refusal('context.create', { sessionId: other.id });
-    expect(data).toMatchObject({ reason: 'quota_exceeded', quota: 'maxSessionContexts', limit: 8 });
+    const refused = (await Promise.all(asked)).filter(({ code }) => code !== undefined);
+    expect(refused).toHaveLength(3);
+    for (const { data } of refused) {
+      expect(data).toMatchObject({ reason: 'quota_exceeded', quota: 'maxSessionContexts', limit: 8 });
+    }
     await other.close();
   });
 });
@@ -322,6 +361,12 @@ class Shown:
     def _repr_latex_(self): raise ValueError
 display('first')
 Shown()
+`;
+
+const BUNDLED = `
+class Bundled:
+    def _repr_mimebundle_(self, include, exclude): return {'text/plain': 'mine', 'text/html': '<b>mine</b>'}
+Bundled()
 `;
 
 const IGNORES = `

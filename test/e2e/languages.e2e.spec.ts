@@ -188,6 +188,17 @@ describe('languages', () => {
   });
 });
 
+it('execute_code in Go says what a file is not that is no program', async () => {
+  const session = await server.session({ language: 'go' });
+
+  expect(await session.ok('execute_code', { code: 'package foo\n\nfunc main() {}\n' })).toMatchObject({
+    endReason: 'exited',
+    phase: 'build',
+    exitCode: 1,
+    stderr: expect.stringContaining('main package') as string,
+  });
+});
+
 describe.each(PROGRAMS)('execute_code in $name', (program) => {
   let made: Promise<TestSession> | undefined;
   const session = (): Promise<TestSession> => (made ??= server.session({ language: program.language }));

@@ -1,9 +1,14 @@
+import { execFile } from 'node:child_process';
+import { readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 
 import { newServerId } from '../support/api.js';
 import { eventually } from '../support/eventually.js';
 import { imageOf } from '../support/images.js';
 import { containersOf, docker } from '../support/leftovers.js';
+import { loopFilesOf } from '../support/loop-files.js';
 import { useServerProcess } from '../support/server-process.js';
 
 /** Several times what it takes: one that never answers is asked three times. */
@@ -62,6 +67,30 @@ describe('a server that is started after one that was killed', () => {
       }
     }
   }, 240_000);
+
+  it('frees the disks that no container has, though nobody asks for another', async () => {
+    const session = await server.session();
+    await session.close();
+    await server.stop('SIGKILL');
+    const directory = join(server.settings['STATE_DIRECTORY']!, server.serverId);
+    const file = join(directory, '1-1.ext4');
+    await writeFile(file, Buffer.alloc(1_048_576));
+    await promisify(execFile)('losetup', ['--find', file]);
+    expect(await loopFilesOf(directory)).toEqual([file]);
+
+    await server.start();
+
+    await eventually(
+      () => loopFilesOf(directory),
+      (files) => files.length === 0,
+      'its loop device is free',
+    );
+    await eventually(
+      () => readdir(directory),
+      (names) => names.length === 0,
+      'its file is gone',
+    );
+  });
 
   it('keeps no container of a run without a session', async () => {
     await server.client.call('execution.run', {

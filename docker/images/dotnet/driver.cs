@@ -306,13 +306,13 @@ namespace CodeBeaker
             {
                 error = ErrorOf(Cell.IsInterrupted && thrown is ThreadInterruptedException ? new Interrupted() : thrown);
             }
-            var interrupted = Settle();
+            Settle();
             Cell.Show = _ => { };
-            Say($"{last}{{\"done\":{id},\"count\":{count},\"error\":{error}{(interrupted ? ",\"interrupted\":true" : "")}}}");
+            Say($"{last}{{\"done\":{id},\"count\":{count},\"error\":{error}}}");
         }
 
-        /// <summary>From here on no interrupt reaches the cell. Returns whether one did.</summary>
-        static bool Settle()
+        /// <summary>From here on no interrupt reaches the cell.</summary>
+        static void Settle()
         {
             for (;;)
             {
@@ -320,7 +320,7 @@ namespace CodeBeaker
                 {
                     lock (gate) isRunning = false;
                     if (Cell.IsInterrupted) Thread.Sleep(1); // takes an interrupt that has met no wait
-                    return Cell.IsInterrupted;
+                    return;
                 }
                 catch (ThreadInterruptedException) { }
             }

@@ -6,6 +6,10 @@
 const { writeSync } = require('node:fs');
 const { Socket } = require('node:net');
 
+// What a cell makes of its globals is for its own use.
+const { Array, Atomics, Buffer, Int32Array, JSON, Map, Math, Number, Object, Promise, Set } = globalThis;
+const { String, Symbol, SyntaxError, Uint8Array, process } = globalThis;
+
 const channel = new Socket({ fd: 3, readable: true, writable: true });
 channel.write('{"pong":0,"count":0}\n');
 
@@ -29,6 +33,7 @@ const watch = new Worker(
 );
 
 const { createRequire, stripTypeScriptTypes } = require('node:module');
+const { setTimeout: delay } = require('node:timers/promises');
 const { inspect } = require('node:util');
 const vm = require('node:vm');
 const { parse } = require(process.env.CODEBEAKER_ACORN ?? '/usr/local/lib/node_modules/acorn');
@@ -36,7 +41,7 @@ const { parse } = require(process.env.CODEBEAKER_ACORN ?? '/usr/local/lib/node_m
 const isTypeScript = process.argv[2] === 'typescript';
 const WORKSPACE = '/workspace';
 const LONGEST_MESSAGE = 100_000;
-/** How much later than a child the interpreter may notice a signal that both have got. */
+/** How much later than a child the interpreter may notice an interrupt, which must not break the next cell then. */
 const LONGEST_LAG_MS = 100;
 /** A longer string is shown as a literal of JSON: `inspect` takes seconds for megabytes. */
 const LONGEST_INSPECTED = 65_536;
@@ -102,7 +107,9 @@ function offered(value, name) {
 /** A message with all representations, the text first. What does not fit is left out, and it says so. */
 function resultOf({ id, budget }, value) {
   let truncated = false;
-  const shown = shownWithin(value, Math.max(0, budget.room));
+  const offers = [...representations(value)];
+  const [, own] = offers.find(([mime, data]) => mime === 'text/plain' && typeof data === 'string') ?? [];
+  const shown = own ?? shownWithin(value, Math.max(0, budget.room));
   let text = stringify(shown);
   if (Buffer.byteLength(text) > budget.room) {
     truncated = true;
@@ -110,7 +117,7 @@ function resultOf({ id, budget }, value) {
   }
   const pieces = new Map([['text/plain', text]]);
   budget.room -= Buffer.byteLength(text);
-  for (const [mime, data] of representations(value)) {
+  for (const [mime, data] of offers) {
     const piece = pieces.has(mime) ? undefined : asText(mime, data);
     if (piece === undefined) continue;
     if (Buffer.byteLength(piece) > budget.room) {
@@ -161,8 +168,6 @@ function errorOf(thrown) {
     text = 'its description failed';
   }
   const traceback = text
-    // Node puts the line of a throw in front of a SyntaxError: the driver's own is nobody's business.
-    .replace(/^.*codebeaker\/driver\.cjs:\d+\n.*\n\s*\^+\n\n/, '')
     .split('\n')
     .filter((line) => !/^\s+at .*(node:|codebeaker\/driver\.cjs)/.test(line))
     .join('\n');
@@ -385,10 +390,9 @@ function keepInterrupts() {
   }
 }
 
-const BEGIN = Symbol.for('codebeaker.begin');
-const guard = new vm.Script(`globalThis[Symbol.for('codebeaker.begin')]()`, { filename: __filename });
+const guard = new vm.Script(`this['codebeaker.begin']()`, { filename: __filename });
 let beginning;
-Object.defineProperty(globalThis, BEGIN, { value: () => beginning() });
+Object.defineProperty(globalThis, 'codebeaker.begin', { value: () => beginning() });
 
 /** Runs a cell up to its end or its first await. From the word that it has started on, an interrupt breaks it. */
 function begin(id, code) {
@@ -399,7 +403,7 @@ function begin(id, code) {
     const { script, isAsync, hasValue } = compile(code);
     begun = { ran: script.runInThisContext(), isAsync, hasValue };
   };
-  guard.runInThisContext({ breakOnSigint: true });
+  guard.runInThisContext({ breakOnSigint: true, displayErrors: false });
   return begun;
 }
 
@@ -413,17 +417,7 @@ function writeNow(line) {
   channel.write(line);
 }
 
-/** A child may be seen to die of an interrupt before the interrupt itself is, which must not break the next cell. */
-async function sharesSignal(thrown, stopped) {
-  if (thrown?.signal !== 'SIGINT') return false;
-  const { promise, resolve } = Promise.withResolvers();
-  const timer = setTimeout(resolve, LONGEST_LAG_MS, false);
-  stopped.catch(() => resolve(true));
-  return promise.finally(() => clearTimeout(timer));
-}
-
 async function execute(id, limit, code) {
-  let interrupted = false;
   let last = '';
   let error = null;
   const stopped = new Promise((_, reject) => {
@@ -443,12 +437,11 @@ async function execute(id, limit, code) {
     }
   } catch (thrown) {
     const isBroken = thrown?.code === 'ERR_SCRIPT_EXECUTION_INTERRUPTED';
-    interrupted = isBroken || thrown instanceof Interrupted;
     error = errorOf(isBroken ? new Interrupted('the code was interrupted') : thrown);
-    interrupted ||= await sharesSignal(thrown, stopped);
+    if (thrown?.signal === 'SIGINT') await Promise.race([stopped, delay(LONGEST_LAG_MS)]).catch(() => undefined);
   }
   cell = undefined;
-  channel.write(`${last}${stringify({ done: id, count, error, ...(interrupted ? { interrupted } : {}) })}\n`);
+  channel.write(`${last}${stringify({ done: id, count, error })}\n`);
 }
 
 async function obey(line) {

@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 from _json import encode_basestring_ascii as quote, scanstring
-from _thread import allocate_lock
+from _thread import allocate_lock, get_ident
 
 CHANNEL = os.dup(3)  # close-on-exec, as all that Python opens
 os.close(3)
@@ -32,10 +32,11 @@ REPRS = (
 INTERRUPTED = '{"name":"KeyboardInterrupt","message":"","traceback":"KeyboardInterrupt\\n"}'
 
 owner = os.getpid()
+main_thread = get_ident()
+call_system = os.system
 main = type(sys)('__main__')
 main.__builtins__ = builtins
 running = False
-caught = False  # an interrupt has reached the cell
 postponed = False  # an interrupt that came while a message was being written
 speaking = allocate_lock()
 cell = 0  # the id of the one that runs
@@ -55,14 +56,21 @@ def send(*messages):
 
 
 def on_interrupt(signum, frame):
-    global caught, postponed
+    global postponed
     if not running:
         return
-    caught = True
     if speaking.locked():
         postponed = True  # half a message would spoil all that follow
     else:
         raise KeyboardInterrupt
+
+
+def system(command):
+    """os.system, whose caller the C library lets hear no interrupt: it ends the command, and so the cell."""
+    status = call_system(command)
+    if running and os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGINT and get_ident() == main_thread:
+        raise KeyboardInterrupt
+    return status
 
 
 def in_child():
@@ -150,7 +158,10 @@ def result_of(value):
     global room
     truncated = False
     pieces = []
-    shown = repr(value)
+    offers = list(representations(value))
+    shown = next((data for mime, data in offers if mime == 'text/plain' and isinstance(data, str)), None)
+    if shown is None:
+        shown = repr(value)
     text = quote(shown)
     if len(text) > room:
         truncated = True
@@ -158,7 +169,7 @@ def result_of(value):
     room -= len(text)
     pieces.append('"text/plain":' + text)
     seen = {'text/plain'}
-    for mime, data in representations(value):
+    for mime, data in offers:
         text = None if mime in seen else as_text(mime, data)
         if text is None:
             continue
@@ -218,6 +229,21 @@ def show_figures():
         display(plots.figure(number))
 
 
+def unseen_figures(failure):
+    """What a cell has drawn before it failed: the next one has no part in it."""
+    plots = sys.modules.get('matplotlib.pyplot')
+    if plots is None:
+        return ''
+    try:
+        # Whoever was interrupted is to end, and to draw may take long.
+        numbers = [] if isinstance(failure, KeyboardInterrupt) else plots.get_fignums()
+        return ''.join(result_of(plots.figure(number)) for number in numbers)
+    except Exception:
+        return ''
+    finally:
+        plots.close('all')
+
+
 def __getattr__(name):
     if name != 'FigureCanvas':
         raise AttributeError(name)
@@ -238,16 +264,24 @@ def __getattr__(name):
 # -- cells
 
 
+ALL_FUTURES = 0x1FE0000  # the flags of compilers in __future__, from division to annotations
+futures = 0  # what cells have imported from __future__
+
+
 def compiled(code, name):
     """All but a last expression, and that expression."""
     import ast
 
-    flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+    global futures
+    flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT | futures
     tree = compile(code, name, 'exec', ast.PyCF_ONLY_AST | flags, dont_inherit=True)
     last = None
     if tree.body and isinstance(tree.body[-1], ast.Expr) and not code.rstrip().endswith(';'):
         last = compile(ast.Expression(tree.body.pop().value), name, 'eval', flags, dont_inherit=True)
-    return (compile(tree, name, 'exec', flags, dont_inherit=True) if tree.body else None), last
+    body = compile(tree, name, 'exec', flags, dont_inherit=True) if tree.body else None
+    if body is not None:
+        futures |= body.co_flags & ALL_FUTURES
+    return body, last
 
 
 def evaluated(code):
@@ -306,19 +340,16 @@ def error_of(error, name):
 
 
 def done(error):
-    flag = ',"interrupted":true' if caught else ''
-    return '{"done":%d,"count":%d,"error":%s%s}\n' % (cell, count, error, flag)
+    return '{"done":%d,"count":%d,"error":%s}\n' % (cell, count, error)
 
 
 def execute(code):
     """Runs one cell and returns the messages that end it."""
-    global running, caught, postponed
+    global running
     name = '<cell %d>' % count
     last = ''
     error = 'null'
     try:
-        caught = postponed = False
-        running = True
         remember(name, code)
         body, expression = compiled(code, name)
         if body is not None:
@@ -336,6 +367,7 @@ def execute(code):
     except BaseException as failure:
         running = False
         error = error_of(failure, name)
+        last += unseen_figures(failure)
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
@@ -353,7 +385,7 @@ def see_installed():
 
 
 def serve():
-    global cell, count, room, running
+    global cell, count, room, running, postponed
     lines = Lines()
     is_open = False
     while True:
@@ -373,7 +405,8 @@ def serve():
                 # Whatever the last cell made of it: each can be interrupted.
                 signal.signal(signal.SIGINT, on_interrupt)
                 see_installed()
-                is_open = True
+                postponed = False
+                is_open = running = True
                 send('{"started":%d}\n' % cell)
                 ended = execute(code)
                 if os.getpid() != owner:
@@ -394,6 +427,7 @@ import traceback  # noqa: E402
 os.register_at_fork(after_in_child=in_child)
 os.environ.setdefault('MPLBACKEND', 'module://codebeaker_driver')
 builtins.display = display
+os.system = system
 sys.modules['__main__'] = main
 sys.path.insert(0, '')
 sys.argv = ['']

@@ -6,7 +6,7 @@ import { processEnd } from '../../runtime/src/testing/fake-agent.js';
 import { Cell, CellOutput } from './cell.js';
 
 const chunk = (text: string): OutputChunk => ({ stream: 'stdout', seq: 40, offset: 7, data: Buffer.from(text) });
-const done = (interrupted: boolean) => ({ kind: 'done', id: 1, count: 3, error: null, interrupted }) as const;
+const done = { kind: 'done', id: 1, count: 3, error: null } as const;
 
 describe('Cell', () => {
   it('gathers output and results until it is done', async () => {
@@ -14,7 +14,7 @@ describe('Cell', () => {
     void cell.take(chunk('abc'));
     cell.hear({ kind: 'result', id: 1, result: { 'text/plain': '2' }, truncated: false }, 20);
     void cell.take(chunk('def'));
-    cell.hear(done(false), 10);
+    cell.hear(done, 10);
 
     expect(await cell.ended).toMatchObject({
       results: [{ 'text/plain': '2' }],
@@ -33,7 +33,7 @@ describe('Cell', () => {
     const told: [number, string][] = [];
     const cell = new Cell(1, output, ({ seq, data }) => void told.push([seq, data.toString()]));
     await cell.take(chunk('after'));
-    cell.hear(done(false), 10);
+    cell.hear(done, 10);
 
     expect(told).toEqual([
       [0, 'before '],
@@ -46,22 +46,20 @@ describe('Cell', () => {
     const cell = new Cell(1, new CellOutput(5), undefined);
     const error = { name: 'Error', message: 'Command failed: sleep 100', traceback: '' };
     cell.stop('timed_out');
-    cell.hear({ ...done(false), error }, 1);
+    cell.hear({ ...done, error }, 1);
 
     expect(await cell.ended).toMatchObject({ endReason: 'timed_out', error });
   });
 
-  it('ends for the reason of its stop only where the interrupt reached it', async () => {
-    const [reached, quicker, own] = [1, 2, 3].map((id) => new Cell(id, new CellOutput(5), undefined));
-    reached?.stop('timed_out');
-    reached?.stop('cancelled');
-    reached?.hear(done(true), 1);
-    quicker?.stop('timed_out');
-    quicker?.hear(done(false), 1);
-    own?.hear(done(true), 1);
+  it('ends for the first reason that it was stopped for, whatever its code made of that', async () => {
+    const [stopped, own] = [1, 2].map((id) => new Cell(id, new CellOutput(5), undefined));
+    stopped?.stop('timed_out');
+    stopped?.stop('cancelled');
+    stopped?.hear(done, 1);
+    own?.hear(done, 1);
 
-    const reasons = await Promise.all([reached, quicker, own].map(async (cell) => (await cell?.ended)?.endReason));
-    expect(reasons).toEqual(['timed_out', 'exited', 'exited']);
+    const reasons = await Promise.all([stopped, own].map(async (cell) => (await cell?.ended)?.endReason));
+    expect(reasons).toEqual(['timed_out', 'exited']);
   });
 
   it.each([

@@ -18,7 +18,7 @@ export interface CellResult {
   readonly error: CellError | null;
   /** How many cells the interpreter has run, this one included. */
   readonly executionCount: number;
-  /** `exited`: the code came to its end, by an exception or without. */
+  /** `exited`: the code came to its end, by an exception or without, and nobody had stopped it. */
   readonly endReason: EndReason;
   readonly durationMs: number;
   readonly stdoutBytes: number;
@@ -103,11 +103,9 @@ export class Cell {
   hear(message: Extract<DriverMessage, { kind: 'started' | 'result' | 'done' }>, bytes: number): void {
     if (message.kind === 'started') return this.beginning.resolve();
     if (message.kind === 'done') {
-      const { error, count, interrupted } = message;
-      // A child that the same signal ended may end the cell by an error before the signal is seen.
-      const wasStopped = interrupted || error !== null;
-      const endReason = wasStopped ? (this.stopReason ?? 'exited') : 'exited';
-      return this.finish({ endReason, error, executionCount: count, contextEnded: false });
+      // What the code made of the interrupt does not count: it may have met a child, or have been caught.
+      const endReason = this.stopReason ?? 'exited';
+      return this.finish({ endReason, error: message.error, executionCount: message.count, contextEnded: false });
     }
     this.resultBytes += bytes;
     this.resultsTruncated ||= message.truncated;

@@ -125,13 +125,13 @@ export class Context {
     try {
       await this.turns.take(signal);
     } catch (error) {
-      throw signal.aborted ? this.notWanted(signal) : error;
+      throw signal.aborted ? this.notWanted(signal, false) : error;
     }
     try {
       if (this.known)
         throw this.session.endReason === undefined ? contextEnded(this.known) : sessionEnded(this.session);
       const result = await this.run(code, options);
-      if (signal.aborted) throw this.notWanted(signal);
+      if (signal.aborted) throw this.notWanted(signal, true);
       return result;
     } finally {
       this.cell = undefined;
@@ -294,7 +294,7 @@ export class Context {
     );
   }
 
-  private notWanted({ reason }: AbortSignal): DomainError {
-    return this.session.endReason === undefined ? cancelled(reason) : sessionEnded(this.session);
+  private notWanted({ reason }: AbortSignal, hasRun: boolean): DomainError {
+    return this.session.endReason === undefined ? cancelled(reason, hasRun) : sessionEnded(this.session);
   }
 }

@@ -14,7 +14,7 @@ import { DomainError, requireWithin, type Session, SessionsService } from '#libs
 import type { CellResult } from './cell.js';
 import { Context, type ContextFacts, type ExecuteCellOptions } from './context.js';
 import { ContextsOptions } from './options.js';
-import { contextNotFound, noInterpreter, sessionEnded } from './refusals.js';
+import { contextNotFound, noInterpreter, sessionEnded, tooManyContexts } from './refusals.js';
 import { newContextId, WAITING_GENERATION, WaitingInterpreters } from './waiting.js';
 
 /** An interpreter that says nothing for so long is not one. */
@@ -62,7 +62,6 @@ export class ContextsService {
     const spec = interpreterOf(session.identity.language, wanted);
     if (!spec) throw noInterpreter(wanted, supportedIn(session));
     await this.requireReady(session);
-    requireWithin('maxSessionContexts', this.list(session).length + 1, this.options.maxSessionContexts);
     const activity = session.begin();
     try {
       return (await this.takeOver(session, wanted, spec)) ?? (await this.startNew(session, wanted, spec));
@@ -72,6 +71,7 @@ export class ContextsService {
   }
 
   private async startNew(session: Session, language: string, spec: InterpreterSpec): Promise<Context> {
+    this.requireRoom(session);
     const context = this.newContext(session, { id: newContextId(), language, spec, createdAt: new Date() }, 1);
     try {
       await this.started(context, context.start());
@@ -84,6 +84,7 @@ export class ContextsService {
 
   /** Undefined where none waits, or the one that did answers no more. */
   private async takeOver(session: Session, language: string, spec: InterpreterSpec): Promise<Context | undefined> {
+    this.requireRoom(session);
     const id = this.waiting.take(session, spec);
     if (id === undefined) return undefined;
     const context = this.newContext(session, { id, language, spec, createdAt: new Date() }, WAITING_GENERATION);
@@ -100,6 +101,12 @@ export class ContextsService {
     } finally {
       late.abort();
     }
+  }
+
+  /** To be called in one go with what adds a context. */
+  private requireRoom(session: Session): void {
+    const { maxSessionContexts } = this.options;
+    if (this.list(session).length >= maxSessionContexts) throw tooManyContexts(maxSessionContexts);
   }
 
   private newContext(session: Session, facts: ContextFacts, generation: number): Context {

@@ -10,13 +10,10 @@ describe('parseMessage', () => {
       '{"id":4,"result":{"text/plain":"2","image/svg+xml":"<svg/>"}}',
       { kind: 'result', id: 4, result: { 'text/plain': '2', 'image/svg+xml': '<svg/>' }, truncated: false },
     ],
-    [
-      '{"done":4,"count":5,"error":null,"interrupted":true}',
-      { kind: 'done', id: 4, count: 5, error: null, interrupted: true },
-    ],
+    ['{"done":4,"count":5,"error":null}', { kind: 'done', id: 4, count: 5, error: null }],
     [
       '{"done":4,"count":5,"error":{"name":"E","message":7}}',
-      { kind: 'done', id: 4, count: 5, error: { name: 'E', message: '', traceback: '' }, interrupted: false },
+      { kind: 'done', id: 4, count: 5, error: { name: 'E', message: '', traceback: '' } },
     ],
   ])('reads %s', (line, message) => {
     expect(parseMessage(line)).toEqual(message);

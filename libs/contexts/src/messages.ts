@@ -15,22 +15,14 @@ export type DriverMessage =
   | { readonly kind: 'pong'; readonly id: number; readonly count: number }
   | { readonly kind: 'started'; readonly id: number }
   | { readonly kind: 'result'; readonly id: number; readonly result: Representations; readonly truncated: boolean }
-  | {
-      readonly kind: 'done';
-      readonly id: number;
-      readonly count: number;
-      readonly error: CellError | null;
-      readonly interrupted: boolean;
-    };
+  | { readonly kind: 'done'; readonly id: number; readonly count: number; readonly error: CellError | null };
 
 /** Reads a line; undefined where it is none of a driver's, whoever wrote it. */
 export function parseMessage(line: string): DriverMessage | undefined {
-  const { id, pong, started, done, count, result, truncated, error, interrupted } = objectOf(line);
+  const { id, pong, started, done, count, result, truncated, error } = objectOf(line);
   if (isNumber(pong) && isNumber(count)) return { kind: 'pong', id: pong, count };
   if (isNumber(started)) return { kind: 'started', id: started };
-  if (isNumber(done) && isNumber(count)) {
-    return { kind: 'done', id: done, count, error: errorOf(error), interrupted: interrupted === true };
-  }
+  if (isNumber(done) && isNumber(count)) return { kind: 'done', id: done, count, error: errorOf(error) };
   if (isNumber(id) && typeof result === 'object' && result !== null) {
     const known = Object.entries(result).filter(([mime]) => MIME_TYPE.test(mime));
     return { kind: 'result', id, result: Object.fromEntries(known), truncated: truncated === true };

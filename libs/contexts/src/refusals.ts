@@ -18,9 +18,15 @@ export function sessionEnded(session: Session): DomainError {
   return new DomainError('session_ended', `The session has ended: ${endReason}.`, { endReason });
 }
 
-export function cancelled(reason: unknown): DomainError {
+export function cancelled(reason: unknown, hasRun: boolean): DomainError {
   if (reason === 'shutdown') return new DomainError('shutting_down', 'The server is going down.');
-  return new DomainError('request_cancelled', 'The request was cancelled, and what it ran was interrupted.');
+  const so = hasRun ? 'and what it ran was interrupted' : 'before its turn had come: nothing of it has run';
+  return new DomainError('request_cancelled', `The request was cancelled, ${so}.`);
+}
+
+export function tooManyContexts(limit: number): DomainError {
+  const message = `The session has ${limit} contexts, which is all that this server gives: close one.`;
+  return new DomainError('quota_exceeded', message, { quota: 'maxSessionContexts', limit });
 }
 
 /** The line to the sandbox broke at a moment when nobody can tell whether the code ran. */

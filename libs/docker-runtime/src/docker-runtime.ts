@@ -152,6 +152,7 @@ export class DockerRuntime extends SandboxRuntime implements OnModuleInit {
       this.logger.warn({ message: 'a volume of no container is removed', volume: name });
       await this.engine.removeVolume(name);
     }
+    await this.disks.tidy();
   }
 
   async imageStatus(image: string): Promise<ImageStatus> {

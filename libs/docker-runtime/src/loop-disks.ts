@@ -52,7 +52,7 @@ export class LoopDisks {
     ]);
     const disks = new LoopDisks(directory, reserves);
     await disks.makeDirectory();
-    await disks.sweep();
+    await LoopDisks.sweep(directory);
     return disks;
   }
 
@@ -157,16 +157,18 @@ export class LoopDisks {
     await mkdir(this.directory, { recursive: true, mode: 0o700 });
   }
 
-  /** What a server that was killed between two steps left here. */
-  private async sweep(): Promise<void> {
+  /** Removes what a server that was killed between two steps left here. */
+  static async sweep(directory: string): Promise<void> {
+    const names = await readdir(directory);
+    if (names.length === 0) return;
     const listed = await tool('losetup', ['--list', '--noheadings', '--raw', '--output', 'NAME,AUTOCLEAR,BACK-FILE']);
     for (const line of listed.split('\n')) {
       const [device, autoclear, ...path] = line.split(' ');
-      if (device && autoclear === '0' && path.join(' ').startsWith(`${this.directory}/`)) {
+      if (device && autoclear === '0' && path.join(' ').startsWith(`${directory}/`)) {
         await tool('losetup', ['--detach', device]);
       }
     }
-    for (const name of await readdir(this.directory)) await rm(join(this.directory, name), { force: true });
+    for (const name of names) await rm(join(directory, name), { force: true });
   }
 }
 

@@ -35,16 +35,29 @@ export class WorkspaceDisks {
   ) {}
 
   async make(bytes: number): Promise<WorkspaceDisk> {
+    const loop = await this.open();
+    return loop ? loop.make(bytes) : TMPFS;
+  }
+
+  /** Removes what an earlier server has left half made; resolves at once from the second time on. */
+  async tidy(): Promise<void> {
+    await this.open();
+  }
+
+  private open(): Promise<LoopDisks | undefined> {
     this.loop ??= this.openLoop().catch((error: unknown) => {
       this.loop = undefined;
       throw error;
     });
-    const loop = await this.loop;
-    return loop ? loop.make(bytes) : TMPFS;
+    return this.loop;
   }
 
   private async openLoop(): Promise<LoopDisks | undefined> {
-    if (this.wanted === 'tmpfs') return undefined;
+    if (this.wanted === 'tmpfs') {
+      // Made when it was set otherwise, by a server that then had the right to.
+      await LoopDisks.sweep(this.directory).catch((error: unknown) => this.logger.debug(error));
+      return undefined;
+    }
     try {
       const { isLocal, securityOptions } = await this.engine.facts();
       // The engine mounts what we make: it must see the same devices, so it must run on the same host.

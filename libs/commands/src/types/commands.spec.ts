@@ -320,7 +320,7 @@ describe('execute_code', () => {
     const directory = written[0]?.path.replace('/main.go', '') ?? '';
     expect(directory).toMatch(/^\/tmp\/run-[0-9a-f]{12}$/);
     expect(argsOf()).toEqual([
-      ['go', 'build', '-o', `${directory}/main`, `${directory}/main.go`],
+      ['go', 'build', '-buildmode=exe', '-o', `${directory}/main`, `${directory}/main.go`],
       [`${directory}/main`, 'x'],
     ]);
     expect(result).toMatchObject({ exitCode: 3 });

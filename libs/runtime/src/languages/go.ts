@@ -4,7 +4,7 @@ import type { Language, Toolchain } from './language.js';
 const toolchain: Toolchain = {
   file: 'main.go',
   inWorkspace: false,
-  build: ({ source, directory }) => ['go', 'build', '-o', `${directory}/main`, source],
+  build: ({ source, directory }) => ['go', 'build', '-buildmode=exe', '-o', `${directory}/main`, source],
   run: ({ directory }) => [`${directory}/main`],
 };
 
