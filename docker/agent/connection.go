@@ -29,6 +29,8 @@ func newConnection(a *agent) *connection {
 
 func (c *connection) post(whole []byte) { c.agent.writer.post(c, whole) }
 
+func (c *connection) postSoon(whole []byte) { c.agent.writer.postSoon(c, whole) }
+
 func (c *connection) refuse(id uint32, err error) {
 	c.post(encodeFrame(id, frameResponse, errorHead(err), nil, true))
 }

@@ -224,12 +224,26 @@ func (ex *exchange) sendSpent(head, payload []byte) error {
 	return nil
 }
 
+// sendSoon is send for data that nobody waits for. It returns false where there is no credit for it.
+func (ex *exchange) sendSoon(head, payload []byte) bool {
+	if !ex.spendCredit(len(payload)) {
+		return false
+	}
+	ex.conn.agent.writer.postSoon(ex.conn, encodeFrame(ex.id, frameData, head, payload, false))
+	return true
+}
+
 func (ex *exchange) event(head any) {
 	ex.conn.post(encodeFrame(ex.id, frameEvent, mustEncode(head), nil, false))
 }
 
 // answer ends the exchange. Only the first answer counts.
-func (ex *exchange) answer(head, payload []byte) {
+func (ex *exchange) answer(head, payload []byte) { ex.answerBy(ex.conn.post, head, payload) }
+
+// answerSoon is answer where the server does not wait for it.
+func (ex *exchange) answerSoon(head any) { ex.answerBy(ex.conn.postSoon, mustEncode(head), nil) }
+
+func (ex *exchange) answerBy(post func([]byte), head, payload []byte) {
 	ex.mu.Lock()
 	again := ex.answered
 	ex.answered = true
@@ -240,7 +254,7 @@ func (ex *exchange) answer(head, payload []byte) {
 	}
 	// Forgotten first: as soon as the server has the response it may use the id again.
 	ex.conn.forget(ex.id)
-	ex.conn.post(encodeFrame(ex.id, frameResponse, head, payload, true))
+	post(encodeFrame(ex.id, frameResponse, head, payload, true))
 	ex.cancel(nil)
 }
 

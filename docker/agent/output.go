@@ -57,6 +57,7 @@ type output struct {
 	patience  patience
 	sentSeq   uint64 // all before it was sent by some reader
 
+	asked     atomic.Bool // something was written to the channel, and nothing has come from there yet
 	streams   [4]streamCount
 	withheld  uint64 // what the program wrote beyond its limits and was put into no chunk
 	truncated bool

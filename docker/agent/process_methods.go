@@ -108,6 +108,9 @@ func (a *agent) write(ex *exchange, head []byte) error {
 			return err
 		}
 		if len(data) > 0 {
+			if request.Channel {
+				p.output.asked.Store(true)
+			}
 			if err := into.write(ex.ctx, data); err != nil {
 				return p.explainClosed(err)
 			}
@@ -121,7 +124,12 @@ func (a *agent) write(ex *exchange, head []byte) error {
 	if request.Close {
 		into.close(ex.ctx)
 	}
-	ex.answerJSON(map[string]int{"bytes": bytes})
+	written := map[string]int{"bytes": bytes}
+	if request.Channel {
+		ex.answerSoon(written)
+	} else {
+		ex.answerJSON(written)
+	}
 	return nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"os"
 	"sync"
 	"syscall"
+	"time"
 )
 
 const (
@@ -11,6 +12,8 @@ const (
 	postedLimitBytes = 48 << 20
 	// postRounds is how often one who only posts goes on to write what others have posted meanwhile.
 	postRounds = 4
+	// companyWait is how long a frame that nobody waits for waits for others: each write wakes the engine and the server.
+	companyWait = time.Millisecond
 )
 
 // frameWriter owns stdout. Frames go out whole, one at a time, in turns:
@@ -19,6 +22,8 @@ const (
 //     asked for, and a turn is one frame, so an exchange that floods gets one frame out for each of the others'.
 //   - post never waits. Whoever finds nobody writing writes at once, without a hand-over; otherwise the frame is left
 //     with the one who writes, before any send. The reader of frames may therefore post.
+//   - postSoon is post for a frame that nobody waits for: it leaves in front of the next one, in the same system call,
+//     or after companyWait by itself.
 //
 // Every frame belongs to a connection. Once a new HELLO has replaced that, its frames are dropped where they stand, so
 // that the new server never sees an answer under an id that it uses for something else.
@@ -33,6 +38,7 @@ type frameWriter struct {
 	bytes   int
 	turns   []chan struct{}
 	broken  bool
+	company *time.Timer // ends the wait of what postSoon has left in posted while nobody wrote
 
 	// remainder takes what a post could not write without waiting; at most one is there, as only the writing one puts it.
 	remainder chan []byte
@@ -44,6 +50,8 @@ func newFrameWriter(file *os.File) (*frameWriter, error) {
 		return nil, err
 	}
 	w := &frameWriter{file: file, raw: raw, remainder: make(chan []byte, 1)}
+	w.company = time.AfterFunc(time.Hour, w.leave)
+	w.company.Stop()
 	go w.drain()
 	return w, nil
 }
@@ -79,8 +87,55 @@ func (w *frameWriter) post(conn *connection, whole []byte) {
 		return
 	}
 	w.writing = true
+	if before := w.gather(); before != nil {
+		whole = append(before[:len(before):len(before)], whole...)
+	}
 	w.mu.Unlock()
 	w.writeWithoutWaiting(whole)
+}
+
+func (w *frameWriter) postSoon(conn *connection, whole []byte) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if conn != w.current || w.broken || w.bytes >= postedLimitBytes {
+		return
+	}
+	w.posted = append(w.posted, whole)
+	w.bytes += len(whole)
+	if !w.writing {
+		w.company.Reset(companyWait)
+	}
+}
+
+// leave writes what has waited for company long enough.
+func (w *frameWriter) leave() {
+	w.mu.Lock()
+	whole := []byte(nil)
+	if !w.writing {
+		whole = w.gather()
+	}
+	w.writing = w.writing || whole != nil
+	w.mu.Unlock()
+	if whole != nil {
+		w.writeWithoutWaiting(whole)
+	}
+}
+
+// gather takes all that was posted, or returns nil. It is called with mu held.
+func (w *frameWriter) gather() []byte {
+	if len(w.posted) == 0 {
+		return nil
+	}
+	w.company.Stop()
+	whole := w.posted[0]
+	if len(w.posted) > 1 {
+		whole = make([]byte, 0, w.bytes)
+		for _, one := range w.posted {
+			whole = append(whole, one...)
+		}
+	}
+	w.posted, w.bytes = nil, 0
+	return whole
 }
 
 func (w *frameWriter) writeWithoutWaiting(whole []byte) {
@@ -104,15 +159,7 @@ func (w *frameWriter) writeWithoutWaiting(whole []byte) {
 func (w *frameWriter) takePosted() []byte {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if len(w.posted) > 0 {
-		whole := w.posted[0]
-		if len(w.posted) > 1 {
-			whole = make([]byte, 0, w.bytes)
-			for _, one := range w.posted {
-				whole = append(whole, one...)
-			}
-		}
-		w.posted, w.bytes = nil, 0
+	if whole := w.gather(); whole != nil {
 		return whole
 	}
 	if len(w.turns) > 0 {
@@ -137,6 +184,11 @@ func (w *frameWriter) send(conn *connection, parts ...[]byte) bool {
 	}
 	w.writing = true
 	stale := conn != w.current || w.broken
+	if !stale {
+		if before := w.gather(); before != nil {
+			parts = append([][]byte{before}, parts...)
+		}
+	}
 	w.mu.Unlock()
 	if !stale {
 		w.write(parts)

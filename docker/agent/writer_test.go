@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"io"
 	"os"
 	"sync"
 	"testing"
@@ -69,6 +70,40 @@ func TestPostNeverWaits(t *testing.T) {
 	case <-posted:
 	case <-time.After(5 * time.Second):
 		t.Fatal("post waits for a server that does not read")
+	}
+}
+
+func TestWhatNobodyWaitsForLeavesWithTheNext(t *testing.T) {
+	w, conn, read := writerToPipe(t)
+	w.company = time.NewTimer(time.Hour) // so that nothing leaves by itself
+	if _, err := io.ReadFull(read, make([]byte, len(preamble))); err != nil {
+		t.Fatal(err)
+	}
+	first, second := encodeFrame(1, frameResponse, nil, nil, true), encodeFrame(2, frameResponse, nil, nil, true)
+	for name, next := range map[string]func(){
+		"post": func() { w.post(conn, second) },
+		"send": func() { w.send(conn, second) },
+	} {
+		w.postSoon(conn, first)
+		next()
+		got := make([]byte, 1024)
+		n, err := read.Read(got)
+		if err != nil || !bytes.Equal(got[:n], append(first[:len(first):len(first)], second...)) {
+			t.Fatalf("%s: %q, %v", name, got[:n], err)
+		}
+	}
+}
+
+func TestWhatNobodyWaitsForLeavesByItself(t *testing.T) {
+	w, conn, read := writerToPipe(t)
+	for id := uint32(1); id <= 3; id++ {
+		w.postSoon(conn, encodeFrame(id, frameResponse, nil, nil, true))
+	}
+	reader := newFrameReader(read)
+	for id := uint32(1); id <= 3; id++ {
+		if f, err := reader.next(); err != nil || f.id != id {
+			t.Fatalf("frame %d: %v, %v", id, f.id, err)
+		}
 	}
 }
 
