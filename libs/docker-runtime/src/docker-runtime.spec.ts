@@ -527,10 +527,15 @@ describe('DockerRuntime', () => {
 
   it('gives the agent its whole time to answer, however long the engine takes to start it', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
-    docker.onStart = () => new Promise((resolve) => setTimeout(resolve, 11_000));
+    const isStarting = new Promise<void>((begun) => {
+      docker.onStart = () => {
+        begun();
+        return new Promise((resolve) => setTimeout(resolve, 11_000));
+      };
+    });
     const creating = runtime.create(SPEC);
     creating.catch(() => undefined);
-    await arrived();
+    await isStarting;
     await vi.advanceTimersByTimeAsync(11_000);
 
     await expect(creating).resolves.toBeDefined();

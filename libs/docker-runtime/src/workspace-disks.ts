@@ -26,6 +26,7 @@ const TMPFS: WorkspaceDisk = {
 export class WorkspaceDisks {
   private readonly logger = new Logger(WorkspaceDisks.name);
   private loop: Promise<LoopDisks | undefined> | undefined;
+  private isTidy = false;
 
   constructor(
     private readonly wanted: 'auto' | 'loop-ext4' | 'tmpfs',
@@ -39,9 +40,13 @@ export class WorkspaceDisks {
     return loop ? loop.make(bytes) : TMPFS;
   }
 
-  /** Removes what an earlier server has left half made; resolves at once from the second time on. */
+  /** Removes what an earlier server has left half made; does nothing from the second time on. */
   async tidy(): Promise<void> {
-    await this.open();
+    if (this.isTidy) return;
+    // Where they are made, the first look at them sweeps; else they are of a server that was set otherwise.
+    if (this.wanted !== 'tmpfs') await this.open();
+    else await LoopDisks.sweep(this.directory).catch((error: unknown) => this.logger.debug(error));
+    this.isTidy = true;
   }
 
   private open(): Promise<LoopDisks | undefined> {
@@ -53,11 +58,7 @@ export class WorkspaceDisks {
   }
 
   private async openLoop(): Promise<LoopDisks | undefined> {
-    if (this.wanted === 'tmpfs') {
-      // Made when it was set otherwise, by a server that then had the right to.
-      await LoopDisks.sweep(this.directory).catch((error: unknown) => this.logger.debug(error));
-      return undefined;
-    }
+    if (this.wanted === 'tmpfs') return undefined;
     try {
       const { isLocal, securityOptions } = await this.engine.facts();
       // The engine mounts what we make: it must see the same devices, so it must run on the same host.
