@@ -327,7 +327,7 @@ describe('a server with a certificate', () => {
 
   const answers = (): Promise<unknown> =>
     eventually(
-      () => secure('/health/live').catch(() => 0),
+      () => secure('/health/live').catch(String),
       (status) => status === 200,
       'it answers over HTTPS',
     );

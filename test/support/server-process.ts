@@ -1,7 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { type AddressInfo, createServer } from 'node:net';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll } from 'vitest';
@@ -13,6 +14,10 @@ import { eventually } from './eventually.js';
 import { containersOf, removeLeftovers, volumesOf } from './leftovers.js';
 import { RpcClient } from './rpc-client.js';
 import { TestSession } from './test-session.js';
+
+/** Ports that the kernel gives to no connection that leaves (ip_local_port_range), and that `fetch` connects to. */
+const LEAST_PORT = 10_081;
+const LEAST_EPHEMERAL_PORT = 32_768;
 
 export interface Exit {
   readonly code: number | null;
@@ -169,10 +174,13 @@ export function useServerProcess(env: Record<string, string> = {}): ServerProces
 
 /** A port that nothing listens on now. */
 export async function freePort(): Promise<number> {
+  const port = randomInt(LEAST_PORT, LEAST_EPHEMERAL_PORT);
   const server = createServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
+  const isFree = await new Promise<boolean>((resolve) => {
+    server.once('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => resolve(true));
+  });
+  if (!isFree) return freePort();
   server.close();
   await once(server, 'close');
   return port;
