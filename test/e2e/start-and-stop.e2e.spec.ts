@@ -118,6 +118,7 @@ describe('a server with wrong settings', () => {
     ['a key', { TLS_CERT_FILE: MAIN, ...KEY_FILE }, /TLS_KEY_FILE=\/nowhere\/key\.pem: .*no such file/],
     ['a log file', { LOG_FILE: '/nowhere/server.log' }, /LOG_FILE=\/nowhere\/server\.log: .*no such file/],
     ['the log file of a path', { LOG_FILE: `${MAIN}/server.log` }, /LOG_FILE=.*not a directory/],
+    ['a file by the name of a directory', { LOG_FILE: '/' }, /LOG_FILE=\/: is a directory; name a file in it/],
     ['a PEM file', { TLS_CERT_FILE: MAIN, TLS_KEY_FILE: MAIN }, /TLS_CERT_FILE=.*: must be a PEM file/],
     ['a runtime', { OCI_RUNTIME: 'nope' }, /OCI_RUNTIME=nope: must be a runtime that the engine has: .*runc/],
   ])('does not start where there is no such thing as %s, and says so in one line', async (_what, env, expected) => {

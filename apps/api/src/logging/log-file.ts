@@ -14,6 +14,7 @@ import { reasonOf } from '../os-error.js';
 export async function openLogFile({ logFile, logFileMaxMB, logFileCount }: Config): Promise<DestinationStream> {
   const file = resolve(logFile ?? '');
   const directory = dirname(file);
+  if (await isDirectory(file)) throw new ConfigError([`LOG_FILE=${logFile}: is a directory; name a file in it`]);
   try {
     await requireDirectory(directory);
     return await pinoRoll({ file, size: `${logFileMaxMB}m`, limit: { count: logFileCount }, mkdir: false });
@@ -22,6 +23,13 @@ export async function openLogFile({ logFile, logFileMaxMB, logFileCount }: Confi
       `LOG_FILE=${logFile}: no file can be made in the directory ${directory}: ${reasonOf(error)}`,
     ]);
   }
+}
+
+async function isDirectory(path: string): Promise<boolean> {
+  return stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
 }
 
 async function requireDirectory(path: string): Promise<void> {
