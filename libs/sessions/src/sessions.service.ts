@@ -127,7 +127,7 @@ export class SessionsService implements OnApplicationBootstrap, OnApplicationShu
 
   /** Of those that are known: while the engine has not answered yet, an earlier server's are not. */
   get load(): SessionLoad {
-    const seen = [...this.store.all()].filter(({ identity, endReason }) => !identity.hidden && endReason === undefined);
+    const seen = this.visible();
     const active = seen.filter(({ state }) => state === 'Active').length;
     return { active, idle: seen.length - active, waiting: this.admission.waiting };
   }
@@ -200,9 +200,13 @@ export class SessionsService implements OnApplicationBootstrap, OnApplicationShu
    */
   all(): Session[] {
     this.adoption.requireSeen();
-    return [...this.store.all()]
-      .filter((session) => !session.identity.hidden && session.endReason === undefined)
-      .sort((a, b) => a.identity.createdAt.getTime() - b.identity.createdAt.getTime() || (a.id < b.id ? -1 : 1));
+    return this.visible().sort(
+      (a, b) => a.identity.createdAt.getTime() - b.identity.createdAt.getTime() || (a.id < b.id ? -1 : 1),
+    );
+  }
+
+  private visible(): Session[] {
+    return [...this.store.all()].filter(({ identity, endReason }) => !identity.hidden && endReason === undefined);
   }
 
   extend(id: string, changes: Partial<Pick<SessionConfig, 'idleTimeoutMinutes' | 'maxLifetimeMinutes'>>): Session {
