@@ -45,6 +45,9 @@ func main() {
 	if os.Getpid() != 1 {
 		die("the agent cannot start", errors.New("it must be PID 1 of a PID namespace, since it reaps and kills all that is in it"))
 	}
+	if err := slackenMonitor(); err != nil {
+		die("the agent cannot start", err)
+	}
 	prepareSignals()
 	if err := shutOut(); err != nil {
 		die("the agent cannot shut commands out of itself", err)

@@ -86,6 +86,7 @@ func (p *process) fork(request *processRequest, environment []string, lines *plu
 	for i, fd := range lines.child {
 		files[i] = uintptr(fd)
 	}
+	setTimerSlack(usualSlackNs)
 	p.startedAt = time.Now()
 	pid, err := syscall.ForkExec(path, request.Args, &syscall.ProcAttr{
 		Dir:   request.Cwd,

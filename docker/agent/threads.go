@@ -9,7 +9,7 @@ import (
 // A fork bomb fills the sandbox's pids limit, so from the start on there must be threads enough for ever. Idle ones
 // stay parked; Go never ends them. What can be within a system call at once:
 //
-//	2  running Go (agentProcessors)
+//	1  running Go (agentProcessors)
 //	1  waiting for the network poller, 1 sysmon, 1 Go's template thread, 1 receiving signals
 //	6  in file systems as the sandbox user                      (userThreads)
 //	1  forking                                                  (spawn.go)
@@ -19,8 +19,11 @@ import (
 //	2  reading and writing frames
 //
 // and some to spare.
+//
+// One runs Go at a time: what the agent does for a request is short and mostly one step after the other, and handing it
+// from one processor to another would cost more than a third of it.
 const (
-	agentProcessors = 2
+	agentProcessors = 1
 	agentThreads    = 32
 	pipeThreads     = 8
 )
@@ -37,6 +40,7 @@ func makeThreads() {
 			defer left.Done()
 			runtime.LockOSThread()
 			defer runtime.UnlockOSThread()
+			setTimerSlack(usualSlackNs)
 			locked.Done()
 			<-all
 		}()

@@ -6,7 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
  * and after such a pause processors sleep deeply and caches hold what others did, hence the warm up of each block.
  */
 export const FULL = {
-  warmUpMs: 3_000,
+  warmUpMs: 10_000,
   blocks: 10,
   settleMs: 300,
   blockWarmUpMs: 200,

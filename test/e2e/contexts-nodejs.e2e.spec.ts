@@ -77,6 +77,9 @@ describe('a context of JavaScript', () => {
     expect((await node.run('throw 7')).error).toMatchObject({ name: 'number', message: '7' });
     expect((await node.run('export const a = 1')).error).toMatchObject({ name: 'SyntaxError' });
     expect(text(await node.run('1;'))).toEqual(['1']);
+    expect(text(await node.run('1\n2 // and no more'))).toEqual(['2']);
+    expect(text(await node.run("'let it be'"))).toEqual(["'let it be'"]);
+    expect((await node.run('if (true) 5')).results).toEqual([]);
   });
 
   it('gives every representation that an object offers', async () => {

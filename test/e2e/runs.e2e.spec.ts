@@ -127,6 +127,11 @@ describe('what a program is given', () => {
     expect(await pwd('/workspace/sub dir')).toBe('/workspace/sub dir');
   });
 
+  it('has the timers that programs usually have', async () => {
+    const reply = await box.run('cat', ['/proc/self/timerslack_ns']);
+    expect(reply.result.stdout).toBe('50000\n');
+  });
+
   it('is an unprivileged user of its own', async () => {
     const script = 'import os; print(os.getuid() != 0, os.geteuid() != 0, os.getuid() == os.stat("/workspace").st_uid)';
     expect(await box.python(script)).toBe('True True True\n');

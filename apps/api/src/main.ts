@@ -1,4 +1,4 @@
-import './heap.js';
+import './v8.js';
 
 import { type INestApplication, Logger } from '@nestjs/common';
 

@@ -51,6 +51,9 @@ const PARSER_OPTIONS = {
   allowAwaitOutsideFunction: true,
   allowImportExportEverywhere: true,
 };
+/** What code has that is more than expressions, one after the other, or that has to be changed. */
+const MORE_THAN_EXPRESSIONS =
+  /[{};:]|\b(?:await|break|class|const|continue|debugger|do|export|for|function|if|import|let|return|switch|throw|try|var|while|with)\b/;
 const REPRS = {
   'text/html': '_repr_html_',
   'text/markdown': '_repr_markdown_',
@@ -247,22 +250,27 @@ function awaits(program) {
 /** A script whose completion value is the cell's, or a promise of it. */
 function compile(code) {
   const source = stripped(code);
+  // Parsing takes longer than all else here.
+  if (!MORE_THAN_EXPRESSIONS.test(source)) return { script: scriptOf(source), isAsync: false, hasValue: true };
   let program;
   try {
     program = parse(source, PARSER_OPTIONS);
   } catch (error) {
     // The engine explains it better, unless only our rules are broken.
-    if (!/await|import|export/.test(source)) new vm.Script(source, { filename: nameOfCell() });
+    if (!/await|import|export/.test(source)) scriptOf(source);
     throw new SyntaxError(error.message);
   }
   const hasValue = program.body.at(-1)?.type === 'ExpressionStatement';
   const isAsync = awaits(program);
   const text = isAsync ? asynchronous(source, program, hasValue) : synchronous(source, program);
-  const script = new vm.Script(text, {
+  return { script: scriptOf(text), isAsync, hasValue };
+}
+
+function scriptOf(text) {
+  return new vm.Script(text, {
     filename: nameOfCell(),
     importModuleDynamically: vm.constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
   });
-  return { script, isAsync, hasValue };
 }
 
 /** JavaScript, in which what begins as an object is one. */

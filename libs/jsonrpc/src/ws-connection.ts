@@ -17,6 +17,8 @@ type Waiter = { resolve: () => void; reject: (error: Error) => void };
  */
 const STOP_READING_AT = 4;
 const READ_AGAIN_AT = 2;
+/** Frames of one turn of the event loop leave together up to so many bytes: more would only wait for room. */
+const GATHERED_BYTES = 65_536;
 /** What Node reads at most at a time. Behind so much there is more, and libuv would go on with it for 2 MiB. */
 const FULL_READ_BYTES = 65_536;
 
@@ -43,6 +45,7 @@ export class WsRpcConnection extends RpcConnection {
   private closeInfo: RpcClose | undefined;
   private isBraked = false;
   private isWaitingForTurn = false;
+  private isGathering = false;
   private flushedBytes = 0;
   private lastBeat: { read: number; flushed: number; buffered: number } | undefined;
 
@@ -99,6 +102,7 @@ export class WsRpcConnection extends RpcConnection {
     }
     // As bytes: of a string, Node counts the characters, and bufferedAmount would be too small.
     const frame = Buffer.from(text);
+    this.gather();
     this.socket.send(frame, { binary: false }, () => this.flushed(frame.length));
     this.brake();
     return true;
@@ -131,6 +135,18 @@ export class WsRpcConnection extends RpcConnection {
     const isAlive = !last || now.read !== last.read || (last.buffered > 0 && now.flushed !== last.flushed);
     if (isAlive && this.socket.readyState === WebSocket.OPEN) this.socket.ping();
     return isAlive;
+  }
+
+  /** Each system call wakes the client, which costs both more than a small frame does. */
+  private gather(): void {
+    if (this.tcp.writableLength > GATHERED_BYTES) return this.tcp.uncork();
+    if (this.isGathering) return;
+    this.isGathering = true;
+    this.tcp.cork();
+    setImmediate(() => {
+      this.isGathering = false;
+      this.tcp.uncork();
+    });
   }
 
   /** A client that sends without end is read from in the next turn of the event loop, when others have had theirs. */

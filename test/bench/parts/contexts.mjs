@@ -30,7 +30,7 @@ async function compare(bench, server, language, name, command, evaluates, nothin
   const bare = new BareInterpreter(command, [nothing[0], evaluates]);
   try {
     const ways = [() => onePlusOne(server, contextId), () => bare.ask('1+1')];
-    const rounds = bench.many(200, 3);
+    const rounds = bench.many(3_000, 3);
     const [a, b] = await bench.measure(ways, [rounds, rounds]);
     bench.add({
       name: `context.execute 1+1, ${name}`,

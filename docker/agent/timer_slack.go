@@ -1,0 +1,35 @@
+package main
+
+import (
+	"os"
+	"syscall"
+)
+
+const (
+	prSetTimerslack = 29
+	prGetTimerslack = 30
+
+	// usualSlackNs is what the kernel gives to every thread (PR_SET_TIMERSLACK(2const)).
+	usualSlackNs = 50_000
+	// monitorSlackNs is how late Go's monitor may look. It sleeps for 20 µs as long as the agent does anything, which costs
+	// nearly a third of what the agent does for a command. Late, it only notices later that a system call lasts long, while
+	// others could go on.
+	monitorSlackNs = 1_000_000
+)
+
+// slackenMonitor gives Go's monitor its slack. A thread has that of the thread that made it, and the monitor is there
+// before any code of ours, so the agent starts itself once more. All other threads get the usual one back: makeThreads
+// does so, and whoever forks, since commands inherit theirs.
+func slackenMonitor() error {
+	slack, _, _ := syscall.RawSyscall(syscall.SYS_PRCTL, prGetTimerslack, 0, 0)
+	if slack == monitorSlackNs {
+		return nil
+	}
+	setTimerSlack(monitorSlackNs)
+	return syscall.Exec("/proc/self/exe", os.Args, os.Environ())
+}
+
+// setTimerSlack is for the thread that it is called on.
+func setTimerSlack(ns uintptr) {
+	syscall.RawSyscall(syscall.SYS_PRCTL, prSetTimerslack, ns, 0)
+}
