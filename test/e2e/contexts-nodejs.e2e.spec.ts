@@ -82,6 +82,36 @@ describe('a context of JavaScript', () => {
     expect((await node.run('if (true) 5')).results).toEqual([]);
   });
 
+  it('survives what throws when it is looked at', async () => {
+    const node = await context();
+
+    for (const thrown of [
+      '{ get message() { throw 1 } }',
+      '{ get code() { throw 1 } }',
+      'new Proxy({}, { has() { throw 1 } })',
+    ]) {
+      expect(await node.run(`throw ${thrown}`)).toMatchObject({ endReason: 'exited', error: {}, contextEnded: false });
+    }
+    expect(text(await node.run('1;;'))).toEqual(['1']);
+  });
+
+  it('means the same with an await in it as without', async () => {
+    const node = await context();
+
+    for (const [code, shown] of [
+      ['({ a: await 1 }) // and no more', '{ a: 1 }'],
+      ['(1, await 2);', '2'],
+      ['if (await true) var yes = 1; else var yes = 2; yes', '1'],
+      ['while (await false) var never = 1\nnever === undefined', 'true'],
+      ['#!/usr/bin/env node\nawait 6;;', '6'],
+      ["'use strict'; function self() { return this } await 0; typeof self()", "'undefined'"],
+      ['const early = sep; import loaded, { sep } from "path"; early + typeof loaded', "'/object'"],
+    ]) {
+      expect([code, text(await node.run(code!))]).toEqual([code, [shown]]);
+    }
+    expect((await node.run('import { nope } from "path"')).error).toMatchObject({ name: 'SyntaxError' });
+  });
+
   it('gives every representation that an object offers', async () => {
     const node = await context();
 

@@ -46,6 +46,28 @@ describe('a context', () => {
     expect(await python.run('print("on")')).toMatchObject({ stdout: 'on\n', error: null });
   });
 
+  it('shows no last expression that a semicolon follows, and what looks like one counts for nothing', async () => {
+    const python = await context();
+
+    for (const [code, count] of [
+      ['1; # so', 0],
+      ['(1) ;', 0],
+      ['1 # a;', 1],
+      ['"é;"', 1],
+      ['1\n# b;', 1],
+    ] as const) {
+      expect([code, (await python.run(code)).results.length]).toEqual([code, count]);
+    }
+  });
+
+  it('survives what raises when it is looked at', async () => {
+    const python = await context();
+    const odd = 'class Odd(Exception):\n    def __str__(self): raise SystemExit(3)\nraise Odd';
+
+    expect(await python.run(odd)).toMatchObject({ error: { name: 'Odd' }, contextEnded: false });
+    expect((await python.run('1')).error).toBeNull();
+  });
+
   it('gives every representation that an object offers', async () => {
     const python = await context();
 
@@ -171,6 +193,16 @@ describe('a cell that is to end', () => {
     });
     expect(await python.run('x')).toMatchObject({ results: [{ 'text/plain': '2' }] });
     expect(await python.call('interrupt')).toMatchObject({ interrupted: false });
+  });
+
+  it('is interrupted by who asks for both at once', async () => {
+    const python = await context();
+
+    const cell = python.run('while True: pass');
+    const { interrupted } = await server.client.call('context.interrupt', { contextId: python.id });
+
+    expect(interrupted).toBe(true);
+    expect(await cell).toMatchObject({ endReason: 'cancelled', contextEnded: false });
   });
 
   it('ends by its time limit, and the state stays', async () => {

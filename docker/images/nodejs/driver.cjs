@@ -162,23 +162,27 @@ function display(...values) {
   if (cell) for (const value of values) channel.write(resultOf(cell, value));
 }
 
+/** What was thrown, which may be anything, and may throw when it is looked at. */
 function errorOf(thrown) {
-  const isError = typeof thrown === 'object' && thrown !== null && 'message' in thrown;
-  let text;
-  try {
-    text = inspect(thrown);
-  } catch {
-    text = 'its description failed';
-  }
+  const isError = told(() => typeof thrown === 'object' && thrown !== null && 'message' in thrown, false);
+  const text = told(() => inspect(thrown), 'its description failed');
   const traceback = text
     .split('\n')
     .filter((line) => !/^\s+at .*(node:|codebeaker\/driver\.cjs)/.test(line))
     .join('\n');
   return {
-    name: isError ? String(thrown.name ?? 'Error') : typeof thrown,
-    message: (isError ? String(thrown.message) : text).slice(0, LONGEST_MESSAGE),
+    name: isError ? told(() => String(thrown.name ?? 'Error'), 'Error') : typeof thrown,
+    message: told(() => (isError ? String(thrown.message) : text), '').slice(0, LONGEST_MESSAGE),
     traceback: traceback.slice(0, LONGEST_MESSAGE),
   };
+}
+
+function told(look, otherwise) {
+  try {
+    return look();
+  } catch {
+    return otherwise;
+  }
 }
 
 // -- code: whatever a cell declares at its top must be there in the next one, and may be declared again there
@@ -260,10 +264,11 @@ function compile(code) {
     if (!/await|import|export/.test(source)) scriptOf(source);
     throw new SyntaxError(error.message);
   }
-  const hasValue = program.body.at(-1)?.type === 'ExpressionStatement';
+  const last = program.body.findLast(({ type }) => type !== 'EmptyStatement');
+  const value = last?.type === 'ExpressionStatement' ? last : undefined;
   const isAsync = awaits(program);
-  const text = isAsync ? asynchronous(source, program, hasValue) : synchronous(source, program);
-  return { script: scriptOf(text), isAsync, hasValue };
+  const text = isAsync ? asynchronous(source, program, value) : synchronous(source, program);
+  return { script: scriptOf(text), isAsync, hasValue: value !== undefined };
 }
 
 function scriptOf(text) {
@@ -317,17 +322,22 @@ function synchronous(source, program) {
   return edits.result;
 }
 
-/** The body becomes that of an async function, and its declarations assignments to globals. */
-function asynchronous(source, program, hasValue) {
+/**
+ * The body becomes that of an async function, and its declarations assignments to globals.
+ * @param value the statement whose value is the cell's
+ */
+function asynchronous(source, program, value) {
   const edits = new Edits(source);
   const names = new Set();
   const functions = [];
+  let imports = '';
+  if (source.startsWith('#!')) edits.replace(0, 2, '//');
   walk(program, null, (node, parent) => {
     const isTop = parent === program;
     if (node.type === 'VariableDeclaration' && (isTop || node.kind === 'var')) {
       const isLoop = /^For/.test(parent.type) && node !== parent.body;
       for (const { id } of node.declarations) for (const name of namesOf(id)) names.add(name);
-      edits.replace(node.start, node.declarations[0].start, isLoop ? '' : ';');
+      edits.replace(node.start, node.declarations[0].start, isLoop ? '' : 'void ');
       for (const { start, end, init } of node.declarations) {
         if (isLoop && !init) continue;
         edits.insert(start, '(');
@@ -338,21 +348,22 @@ function asynchronous(source, program, hasValue) {
       edits.insert(node.start, `;${node.id.name} = `);
       edits.insert(node.end, ';');
     } else if (node.type === 'ImportDeclaration') {
-      edits.replace(node.start, node.end, imported(node, names));
+      imports += imported(node, names);
+      edits.replace(node.start, node.end, '');
     } else if (isTop) {
       refuseExport(node);
     }
   });
   for (const { type, id } of program.body) if (type === 'FunctionDeclaration') functions.push(id.name);
-  if (hasValue) {
-    const { expression } = program.body.at(-1);
-    edits.insert(expression.start, ';return (');
-    edits.insert(expression.end, ')');
+  if (value) {
+    edits.insert(value.start, ';return (');
+    edits.insert(source[value.end - 1] === ';' ? value.end - 1 : value.end, ')');
   }
   const declared = [...names, ...functions];
   const head = declared.length > 0 ? `var ${declared.join(', ')}; ` : '';
   const hoisted = functions.map((name) => `globalThis.${name} = ${name}; `).join('');
-  return `${head}(async () => { ${hoisted}${edits.result}\n})()`;
+  const directive = program.body.some((node) => node.directive === 'use strict') ? "'use strict'; " : '';
+  return `${head}(async () => { ${directive}${hoisted}${imports}${edits.result}\n})()`;
 }
 
 function imported({ specifiers, source, attributes = [] }, names) {
@@ -360,11 +371,12 @@ function imported({ specifiers, source, attributes = [] }, names) {
   const load = `await import(${source.raw}${options ? `, { with: { ${options} } }` : ''})`;
   for (const { local } of specifiers) names.add(local.name);
   const assignments = specifiers.map(({ type, local, imported: { name, value } = {} }) => {
-    if (type === 'ImportNamespaceSpecifier') return `${local.name} = loaded`;
-    const key = type === 'ImportDefaultSpecifier' ? 'default' : (name ?? value);
-    return `${local.name} = loaded[${stringify(key)}]`;
+    if (type === 'ImportNamespaceSpecifier') return `${local.name} = codebeaker$loaded`;
+    const key = stringify(type === 'ImportDefaultSpecifier' ? 'default' : (name ?? value));
+    const missing = stringify(`${source.raw} does not provide an export named ${key}`);
+    return `if (!(${key} in codebeaker$loaded)) throw new SyntaxError(${missing}); ${local.name} = codebeaker$loaded[${key}]`;
   });
-  return `;{ const loaded = ${load}; ${assignments.join('; ')} }`;
+  return `{ const codebeaker$loaded = ${load}; ${assignments.join('; ')} } `;
 }
 
 function refuseExport({ type }) {
@@ -444,9 +456,9 @@ async function execute(id, limit, code) {
       last = resultOf(cell, value);
     }
   } catch (thrown) {
-    const isBroken = thrown?.code === 'ERR_SCRIPT_EXECUTION_INTERRUPTED';
+    const isBroken = told(() => thrown?.code, undefined) === 'ERR_SCRIPT_EXECUTION_INTERRUPTED';
     error = errorOf(isBroken ? new Interrupted('the code was interrupted') : thrown);
-    if (thrown?.signal === 'SIGINT') await Promise.race([stopped, delay(LONGEST_LAG_MS)]).catch(() => undefined);
+    if (told(() => thrown?.signal, undefined) === 'SIGINT') await Promise.race([stopped, delay(LONGEST_LAG_MS)]).catch(() => undefined);
   }
   cell = undefined;
   channel.write(`${last}${stringify({ done: id, count, error })}\n`);

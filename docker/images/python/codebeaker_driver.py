@@ -276,12 +276,19 @@ def compiled(code, name):
     flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT | futures
     tree = compile(code, name, 'exec', ast.PyCF_ONLY_AST | flags, dont_inherit=True)
     last = None
-    if tree.body and isinstance(tree.body[-1], ast.Expr) and not code.rstrip().endswith(';'):
+    if tree.body and isinstance(tree.body[-1], ast.Expr) and not ends_silently(tree.body[-1], code):
         last = compile(ast.Expression(tree.body.pop().value), name, 'eval', flags, dont_inherit=True)
     body = compile(tree, name, 'exec', flags, dont_inherit=True) if tree.body else None
     if body is not None:
         futures |= body.co_flags & ALL_FUTURES
     return body, last
+
+
+def ends_silently(statement, code):
+    """Whether a semicolon follows, which says that its value is not to be shown."""
+    lines = code.replace('\r\n', '\n').replace('\r', '\n').split('\n')
+    rest = lines[statement.end_lineno - 1].encode()[statement.end_col_offset :].decode()
+    return rest.lstrip(' \t').startswith(';')
 
 
 def evaluated(code):
@@ -319,7 +326,7 @@ def remember(name, code):
 
 def error_of(error, name):
     kind = type(error)
-    trace = error.__traceback__
+    trace = BaseException.__traceback__.__get__(error)
     while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
         trace = trace.tb_next
     inner = trace
@@ -330,7 +337,7 @@ def error_of(error, name):
     try:
         message = str(error)
         text = ''.join(traceback.format_exception(kind, error, trace))
-    except Exception as failure:
+    except BaseException as failure:
         message, text = '', 'its description failed: %s' % type(failure).__name__
     return '{"name":%s,"message":%s,"traceback":%s}' % (
         quote(kind.__name__),

@@ -1,3 +1,5 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+
 import { type Context, ContextsService, type OutputListener } from '#libs/contexts';
 import { RpcCall, RpcContext, RpcGateway, RpcMethod, RpcParams } from '#libs/jsonrpc';
 import { SessionsService } from '#libs/sessions';
@@ -36,7 +38,10 @@ export class ContextsGateway {
 
   @RpcMethod('context.interrupt', { summary: 'Ctrl-C to what runs in a context; its state stays.' })
   async interrupt(@RpcParams() { contextId }: ContextIdParams) {
-    return { contextId, interrupted: await this.contexts.find(contextId).interrupt() };
+    const context = this.contexts.find(contextId);
+    // What was asked for just before is still on its way to the context.
+    await nextTurn();
+    return { contextId, interrupted: await context.interrupt() };
   }
 
   @RpcMethod('context.restart', { summary: 'A new interpreter in place of the old one, under the same id.' })
