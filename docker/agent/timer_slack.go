@@ -7,7 +7,6 @@ import (
 
 const (
 	prSetTimerslack = 29
-	prGetTimerslack = 30
 
 	// usualSlackNs is what the kernel gives to every thread (PR_SET_TIMERSLACK(2const)).
 	usualSlackNs = 50_000
@@ -17,16 +16,18 @@ const (
 	monitorSlackNs = 1_000_000
 )
 
+// slackened is the argument by which the agent knows its second start.
+const slackened = "slackened"
+
 // slackenMonitor gives Go's monitor its slack. A thread has that of the thread that made it, and the monitor is there
 // before any code of ours, so the agent starts itself once more. All other threads get the usual one back: makeThreads
 // does so, and whoever forks, since commands inherit theirs.
 func slackenMonitor() error {
-	slack, _, _ := syscall.RawSyscall(syscall.SYS_PRCTL, prGetTimerslack, 0, 0)
-	if slack == monitorSlackNs {
+	if len(os.Args) > 1 && os.Args[1] == slackened {
 		return nil
 	}
 	setTimerSlack(monitorSlackNs)
-	return syscall.Exec("/proc/self/exe", os.Args, os.Environ())
+	return syscall.Exec("/proc/self/exe", []string{os.Args[0], slackened}, os.Environ())
 }
 
 // setTimerSlack is for the thread that it is called on.
