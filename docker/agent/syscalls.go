@@ -28,6 +28,7 @@ const (
 	resolveBeneath      = 0x08
 
 	prSetDumpable   = 4
+	prSetTimerSlack = 29
 	prSetNoNewPrivs = 38
 	prGetNoNewPrivs = 39
 
@@ -234,4 +235,9 @@ func reapChild(pid int, status *syscall.WaitStatus, usage *syscall.Rusage) error
 		return syscall.Wait4(pid, status, syscall.WNOHANG|waitAnyKind, usage)
 	})
 	return err
+}
+
+// setTimerSlack is for the thread that it is called on.
+func setTimerSlack(ns uintptr) {
+	syscall.RawSyscall(syscall.SYS_PRCTL, prSetTimerSlack, ns, 0)
 }

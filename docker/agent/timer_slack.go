@@ -6,14 +6,13 @@ import (
 )
 
 const (
-	prSetTimerslack = 29
-
 	// usualSlackNs is what the kernel gives to every thread (PR_SET_TIMERSLACK(2const)).
 	usualSlackNs = 50_000
-	// monitorSlackNs is how late Go's monitor may look. It sleeps for 20 µs as long as the agent does anything, which costs
+	// monitorSlackNs is how late Go's monitor may look: as late as it does by itself where nothing happens for a while. It
+	// sleeps for 20 µs as long as the agent does anything, be it only that it waits for a child to be executed, which costs
 	// nearly a third of what the agent does for a command. Late, it only notices later that a system call lasts long, while
 	// others could go on.
-	monitorSlackNs = 1_000_000
+	monitorSlackNs = 10_000_000
 )
 
 // slackened is the argument by which the agent knows its second start.
@@ -28,9 +27,4 @@ func slackenMonitor() error {
 	}
 	setTimerSlack(monitorSlackNs)
 	return syscall.Exec("/proc/self/exe", []string{os.Args[0], slackened}, os.Environ())
-}
-
-// setTimerSlack is for the thread that it is called on.
-func setTimerSlack(ns uintptr) {
-	syscall.RawSyscall(syscall.SYS_PRCTL, prSetTimerslack, ns, 0)
 }
