@@ -79,11 +79,7 @@ function asText(mime, data) {
   if (data instanceof Uint8Array) return stringify(Buffer.from(data).toString('base64'));
   if (typeof data === 'string') return stringify(data);
   if (mime !== 'application/json' && !mime.endsWith('+json')) return undefined;
-  try {
-    return stringify(data);
-  } catch {
-    return undefined;
-  }
+  return seen(() => stringify(data), undefined);
 }
 
 /** Every rich representation that the object offers. One that fails is not offered. */
@@ -100,10 +96,15 @@ function* representations(value) {
 }
 
 function offered(value, name) {
+  return seen(() => (typeof value[name] === 'function' ? value[name]() : undefined), undefined);
+}
+
+/** What a look at something of a cell's gives, which may throw. */
+function seen(look, otherwise) {
   try {
-    return typeof value[name] === 'function' ? value[name]() : undefined;
+    return look();
   } catch {
-    return undefined;
+    return otherwise;
   }
 }
 
@@ -164,25 +165,17 @@ function display(...values) {
 
 /** What was thrown, which may be anything, and may throw when it is looked at. */
 function errorOf(thrown) {
-  const isError = told(() => typeof thrown === 'object' && thrown !== null && 'message' in thrown, false);
-  const text = told(() => inspect(thrown), 'its description failed');
+  const isError = seen(() => typeof thrown === 'object' && thrown !== null && 'message' in thrown, false);
+  const text = seen(() => inspect(thrown), 'its description failed');
   const traceback = text
     .split('\n')
     .filter((line) => !/^\s+at .*(node:|codebeaker\/driver\.cjs)/.test(line))
     .join('\n');
   return {
-    name: isError ? told(() => String(thrown.name ?? 'Error'), 'Error') : typeof thrown,
-    message: told(() => (isError ? String(thrown.message) : text), '').slice(0, LONGEST_MESSAGE),
+    name: isError ? seen(() => String(thrown.name ?? 'Error'), 'Error') : typeof thrown,
+    message: seen(() => (isError ? String(thrown.message) : text), '').slice(0, LONGEST_MESSAGE),
     traceback: traceback.slice(0, LONGEST_MESSAGE),
   };
-}
-
-function told(look, otherwise) {
-  try {
-    return look();
-  } catch {
-    return otherwise;
-  }
 }
 
 // -- code: whatever a cell declares at its top must be there in the next one, and may be declared again there
@@ -427,14 +420,16 @@ function begin(id, code) {
   return begun;
 }
 
-/** A break in the middle of it leaves no stream in disorder. */
-function writeNow(line) {
-  try {
-    if (channel.writableLength === 0 && writeSync(3, line) === line.length) return;
-  } catch (error) {
-    if (error.code !== 'EAGAIN') throw error;
+/** Without the stream, unless that holds something back: quick, and a break in the middle of it leaves no disorder. */
+function writeNow(text) {
+  const bytes = Buffer.from(text);
+  let written = 0;
+  if (channel.writableLength === 0) {
+    try {
+      written = writeSync(3, bytes);
+    } catch {} // What is wrong with the channel, its stream will find.
   }
-  channel.write(line);
+  if (written < bytes.length) channel.write(bytes.subarray(written));
 }
 
 async function execute(id, limit, code) {
@@ -456,12 +451,14 @@ async function execute(id, limit, code) {
       last = resultOf(cell, value);
     }
   } catch (thrown) {
-    const isBroken = told(() => thrown?.code, undefined) === 'ERR_SCRIPT_EXECUTION_INTERRUPTED';
+    const isBroken = seen(() => thrown?.code, undefined) === 'ERR_SCRIPT_EXECUTION_INTERRUPTED';
     error = errorOf(isBroken ? new Interrupted('the code was interrupted') : thrown);
-    if (told(() => thrown?.signal, undefined) === 'SIGINT') await Promise.race([stopped, delay(LONGEST_LAG_MS)]).catch(() => undefined);
+    if (seen(() => thrown?.signal, undefined) === 'SIGINT') {
+      await Promise.race([stopped, delay(LONGEST_LAG_MS)]).catch(() => undefined);
+    }
   }
   cell = undefined;
-  channel.write(`${last}${stringify({ done: id, count, error })}\n`);
+  writeNow(`${last}${stringify({ done: id, count, error })}\n`);
 }
 
 async function obey(line) {
