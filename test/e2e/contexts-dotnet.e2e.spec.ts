@@ -66,6 +66,44 @@ describe('a context of C#', () => {
     ]);
   });
 
+  it.each([
+    ['Message => throw new InvalidOperationException();', '', 'its description failed: InvalidOperationException'],
+    ['StackTrace => throw new InvalidOperationException();', 'm', 'its description failed: InvalidOperationException'],
+    ['ToString() => throw new InvalidOperationException();', 'm', 'its description failed: InvalidOperationException'],
+    ['ToString() => null; public override string Message => null;', '', ''],
+  ])('outlives an exception with %s', async (members, message, traceback) => {
+    const csharp = await context();
+    await csharp.run(`int x = 1; class E : Exception { public E() : base("m") { } public override string ${members} }`);
+
+    expect(await csharp.run('throw new E();')).toMatchObject({
+      endReason: 'exited',
+      error: { name: 'E', message, traceback },
+      contextEnded: false,
+    });
+    expect(text(await csharp.run('x'))).toEqual(['1']);
+  });
+
+  it('is interrupted in an exception that describes itself for ever, and the state stays', async () => {
+    const csharp = await context();
+    await csharp.run(`int x = 1; ${DESCRIBES_ITSELF_FOR_EVER}`);
+    const { id, result } = csharp.stream('throw new Endless();');
+    await server.client.until(() => csharp.streamed(id) === 'begun');
+    await csharp.call('interrupt');
+
+    expect(await result).toMatchObject({
+      endReason: 'cancelled',
+      error: { name: 'Endless', message: 'm', traceback: 'its description failed: Interrupted' },
+    });
+    expect(text(await csharp.run('x'))).toEqual(['1']);
+  });
+
+  it('tells of an exception no more than its beginning', async () => {
+    const csharp = await context();
+    const { error } = await csharp.run(`throw new Exception(new string('m', 3_000_000));`);
+
+    expect([error.message.length, error.traceback.length]).toEqual([100_000, 100_000]);
+  });
+
   it('hands its channel on to no child', async () => {
     const csharp = await context();
     const list = 'System.Diagnostics.Process.Start("ls", "-l /proc/self/fd").WaitForExit()';
@@ -119,4 +157,16 @@ int x = 4;
 var list = new List<int> { 1, 2, 3 };
 int Twice(int n) => n * 2;
 class P { public int A = 7; }
+`;
+
+const DESCRIBES_ITSELF_FOR_EVER = `
+class Endless : Exception
+{
+  public Endless() : base("m") { }
+  public override string ToString()
+  {
+    Console.Write("begun");
+    for (;;) { }
+  }
+}
 `;

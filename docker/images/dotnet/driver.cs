@@ -207,9 +207,48 @@ namespace CodeBeaker
         }
     }
 
+    /// <summary>What is told of an exception, whose members are the cell's own code, and may themselves fail.</summary>
+    sealed class CellError
+    {
+        const int LongestPart = 100_000;
+        readonly string name, message, traceback;
+
+        internal CellError(Exception thrown)
+        {
+            name = thrown.GetType().Name;
+            message = Told(() => thrown.Message, _ => "");
+            traceback = Told(
+                () => thrown is CompilationError failed ? failed.Diagnostics : WithoutDriver(thrown.ToString() ?? ""),
+                failure => $"its description failed: {failure.GetType().Name}");
+        }
+
+        internal string ToJson() =>
+            $"{{\"name\":{Part(name)},\"message\":{Part(message)},\"traceback\":{Part(traceback)}}}";
+
+        static string Told(Func<string> tell, Func<Exception, string> otherwise)
+        {
+            try
+            {
+                return tell() ?? "";
+            }
+            catch (Exception failure)
+            {
+                return otherwise(failure);
+            }
+        }
+
+        static string WithoutDriver(string text) => string.Join("\n", text.Split('\n').Where(line =>
+            !line.Contains(" at CodeBeaker.") && !line.Contains("End of stack trace from previous")
+            && !line.Contains("System.Runtime.CompilerServices.TaskAwaiter")
+            && !line.Contains("ExceptionDispatchInfo")));
+
+        static string Part(string part) =>
+            Text.Quote(part.Length <= LongestPart ? part : part.Substring(0, LongestPart));
+    }
+
     static class Driver
     {
-        const int Channel = 3, CloseOnExec = 1, SetDescriptorFlags = 2, LongestMessage = 100_000;
+        const int Channel = 3, CloseOnExec = 1, SetDescriptorFlags = 2;
         const string Library = "/usr/local/lib/csbuild/";
         static readonly object gate = new object();
         static readonly object speaking = new object();
@@ -290,25 +329,26 @@ namespace CodeBeaker
         static void Execute(Interpreter interpreter, long id, int limit, string code)
         {
             var last = "";
-            var error = "null";
+            CellError error = null;
             count++;
             Text.Room = limit;
             Cell.Show = result => Say($"{{\"id\":{id},{result}}}");
             Cell.IsInterrupted = false;
             lock (gate) isRunning = true;
-            Say($"{{\"started\":{id}}}");
             try
             {
+                Say($"{{\"started\":{id}}}");
                 var value = interpreter.Start(code, count).GetAwaiter().GetResult();
                 if (value != null) last = $"{{\"id\":{id},{Text.Result(value)}}}\n";
             }
             catch (Exception thrown)
             {
-                error = ErrorOf(Cell.IsInterrupted && thrown is ThreadInterruptedException ? new Interrupted() : thrown);
+                var isBroken = Cell.IsInterrupted && thrown is ThreadInterruptedException;
+                error = new CellError(isBroken ? new Interrupted() : thrown);
             }
             Settle();
             Cell.Show = _ => { };
-            Say($"{last}{{\"done\":{id},\"count\":{count},\"error\":{error}}}");
+            Say($"{last}{{\"done\":{id},\"count\":{count},\"error\":{error?.ToJson() ?? "null"}}}");
         }
 
         /// <summary>From here on no interrupt reaches the cell.</summary>
@@ -324,15 +364,6 @@ namespace CodeBeaker
                 }
                 catch (ThreadInterruptedException) { }
             }
-        }
-
-        static string ErrorOf(Exception thrown)
-        {
-            var text = thrown is CompilationError failed ? failed.Diagnostics : string.Join("\n", thrown.ToString().Split('\n')
-                .Where(line => !line.Contains(" at CodeBeaker.") && !line.Contains("End of stack trace from previous")
-                    && !line.Contains("System.Runtime.CompilerServices.TaskAwaiter") && !line.Contains("ExceptionDispatchInfo")));
-            string Part(string part) => Text.Quote(part.Length <= LongestMessage ? part : part.Substring(0, LongestMessage));
-            return $"{{\"name\":{Part(thrown.GetType().Name)},\"message\":{Part(thrown.Message)},\"traceback\":{Part(text)}}}";
         }
     }
 }
