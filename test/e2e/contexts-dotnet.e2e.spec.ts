@@ -4,7 +4,9 @@ import { useServer } from '../support/server-under-test.js';
 import { TestContext } from '../support/test-context.js';
 import type { TestSession } from '../support/test-session.js';
 
-const server = useServer();
+const MAX_RESULT_BYTES = 1_048_576;
+
+const server = useServer({ MAX_RESULT_BYTES: `${MAX_RESULT_BYTES}` });
 let session: TestSession;
 
 beforeAll(async () => {
@@ -63,6 +65,42 @@ describe('a context of C#', () => {
       { 'text/plain': '"a"' },
       { 'text/plain': '{ 1, 2 }', 'image/png': 'AQI=' },
       { 'text/plain': '1.5' },
+    ]);
+  });
+
+  it.each(['application/json', 'application/geo+json'])('takes what is displayed as %s for JSON text', async (mime) => {
+    const csharp = await context();
+    const code = `
+      display("{\\"a\\":\\r\\n[1, \\"é\\", null]}", "${mime}");
+      display(Encoding.UTF8.GetBytes("\\"é\\""), "${mime}");
+      display("1.50", "${mime}")`;
+
+    const { results, error } = await csharp.run(code);
+
+    expect(error).toBeNull();
+    expect(results.map((shown: any) => shown[mime])).toEqual([{ a: [1, 'é', null] }, 'é', 1.5]);
+  });
+
+  it('does not pass on as JSON what is none', async () => {
+    const csharp = await context();
+
+    for (const data of ['"{a:1}"', '""', '"1 2"', '"NaN"', 'new byte[] { 34, 255, 34 }']) {
+      expect(await csharp.run(`display(1); display(${data}, "application/json");`), data).toMatchObject({
+        results: [{ 'text/plain': '1' }],
+        endReason: 'exited',
+        error: { name: 'ArgumentException', message: expect.stringContaining('no valid JSON') as string },
+      });
+    }
+  });
+
+  it('shows what describes itself by null as an empty text', async () => {
+    const csharp = await context();
+    await csharp.run(DESCRIBES_ITSELF_BY_NULL);
+
+    expect((await csharp.run('display(new R(), "text/html"); display(new F()); new R()')).results).toEqual([
+      { 'text/plain': '', 'text/html': '' },
+      { 'text/plain': '' },
+      { 'text/plain': '' },
     ]);
   });
 
@@ -134,9 +172,30 @@ describe('a context of C#', () => {
     const long = await csharp.run("new string('x', 20_000_000)");
 
     expect(long).toMatchObject({ truncated: true, error: null });
-    const shown: string = long.results[0]['text/plain'];
-    // The quote in front of it takes six bytes as JSON, beside those around the whole.
-    expect([shown.slice(0, 4), shown.length]).toEqual(['"xxx', 1 + 8_388_600]);
+    expect(long.results[0]['text/plain']).toMatch(/^"x+$/);
+    expectFilled(long.results);
+  });
+
+  it('leaves out what has no room beside the text, and shows what comes after it', async () => {
+    const csharp = await context();
+    const picture = `new byte[${MAX_RESULT_BYTES}]`;
+
+    const { results, truncated } = await csharp.run(`display(${picture}, "image/png"); display("a", "text/html");`);
+
+    expect(truncated).toBe(true);
+    expect(results.map(Object.keys)).toEqual([['text/plain'], ['text/plain', 'text/html']]);
+  });
+
+  it('survives a flood of results, of which it shows those that have room with all that tells of them', async () => {
+    const csharp = await context();
+    await csharp.run('int x = 1;');
+
+    const flood = await csharp.run('for (int i = 0; i < 400_000; i++) display(i); "last"', { timeoutMs: 240_000 });
+
+    expect(flood).toMatchObject({ endReason: 'exited', truncated: true, error: null, contextEnded: false });
+    expect(flood.results.slice(0, 2)).toEqual([{ 'text/plain': '0' }, { 'text/plain': '1' }]);
+    expectFilled(flood.results);
+    expect(await csharp.run('x')).toMatchObject({ results: [{ 'text/plain': '1' }], truncated: false });
   });
 
   it('begins anew after a restart, and after it has exited', async () => {
@@ -151,12 +210,25 @@ describe('a context of C#', () => {
   });
 });
 
+/** Their lines take what room there is, and no more; how long the id in each of them is, is not known. */
+function expectFilled(results: object[]): void {
+  const withId = (id: number): number =>
+    results.reduce((bytes, result) => bytes + Buffer.byteLength(`${JSON.stringify({ id, result })}\n`), 0);
+  expect(withId(1)).toBeLessThanOrEqual(MAX_RESULT_BYTES);
+  expect(withId(1e13)).toBeGreaterThan(MAX_RESULT_BYTES - 100);
+}
+
 const DECLARES = `
 using System.Text.RegularExpressions;
 int x = 4;
 var list = new List<int> { 1, 2, 3 };
 int Twice(int n) => n * 2;
 class P { public int A = 7; }
+`;
+
+const DESCRIBES_ITSELF_BY_NULL = `
+class R { public override string ToString() => null; }
+class F : IFormattable { public string ToString(string format, IFormatProvider provider) => null; }
 `;
 
 const DESCRIBES_ITSELF_FOR_EVER = `

@@ -25,7 +25,7 @@ namespace CodeBeaker
     public static class Cell
     {
         internal static volatile bool IsInterrupted;
-        internal static Action<string> Show = _ => { };
+        internal static volatile Results Results;
 
         /// <summary>Stands in every loop of a cell: here an interrupt reaches it.</summary>
         public static void Guard()
@@ -36,8 +36,11 @@ namespace CodeBeaker
         /// <summary>Shows a value as the last expression of a cell is shown, or as what the MIME type says.</summary>
         public static void display(object value, string mime = null)
         {
-            var piece = mime == null ? null : value is byte[] bytes ? Convert.ToBase64String(bytes) : value?.ToString();
-            Show(piece == null ? Text.Result(value) : Text.Result(value, mime, piece));
+            var isJson = mime == "application/json" || mime != null && mime.EndsWith("+json", StringComparison.Ordinal);
+            var piece = mime == null || value == null ? null
+                : isJson ? Text.Json(value, mime)
+                : Text.Quote(value is byte[] bytes ? Convert.ToBase64String(bytes) : value.ToString() ?? "");
+            Results?.Show(value, mime, piece);
         }
     }
 
@@ -46,33 +49,64 @@ namespace CodeBeaker
         public Interrupted() : base("the code was interrupted") { }
     }
 
-    static class Text
+    /// <summary>What a cell shows. All lines that tell of it take no more bytes than the cell has room for.</summary>
+    sealed class Results
     {
-        const int Most = 100;
-        internal static int Room;
+        readonly object gate = new object();
+        readonly long id;
+        readonly Action<string> say;
+        int room;
+        bool isFull;
 
-        /// <summary>The rest of a message that tells a result. What does not fit is left out, and it says so.</summary>
-        internal static string Result(object value, string mime = null, string piece = null)
+        internal Results(long id, int room, Action<string> say)
         {
-            var text = Of(value, 0);
-            var truncated = Encoding.UTF8.GetByteCount(Quote(text)) > Room;
-            var pieces = $"\"text/plain\":{(truncated ? Beginning(text, Room) : Quote(text))}";
-            Room -= Encoding.UTF8.GetByteCount(pieces);
-            if (mime != null)
-            {
-                var more = $",{Quote(mime)}:{Quote(piece)}";
-                if (Encoding.UTF8.GetByteCount(more) > Room) truncated = true;
-                else
-                {
-                    Room -= Encoding.UTF8.GetByteCount(more);
-                    pieces += more;
-                }
-            }
-            return $"\"result\":{{{pieces}}}{(truncated ? ",\"truncated\":true" : "")}";
+            this.id = id;
+            this.room = room;
+            this.say = say;
         }
 
+        internal void Show(object value, string mime, string piece)
+        {
+            var line = LineOf(value, mime, piece);
+            if (line != "") say(line);
+        }
+
+        /// <summary>What does not fit is left out, and it says so; after a text that was cut, nothing fits.</summary>
+        /// <param name="piece">The JSON of what the value is as the MIME type, if it is anything.</param>
+        internal string LineOf(object value, string mime = null, string piece = null)
+        {
+            if (Volatile.Read(ref isFull)) return "";
+            // Not locked: the cell's own code may wait for another thread that shows something.
+            var shown = Text.Of(value);
+            var text = Text.Quote(shown);
+            lock (gate)
+            {
+                if (isFull) return "";
+                var line = Line(text, piece == null ? "" : $",{Text.Quote(mime)}:{piece}", "");
+                if (Encoding.UTF8.GetByteCount(line) > room)
+                {
+                    const string truncated = ",\"truncated\":true";
+                    line = Line(text, "", truncated);
+                    isFull = piece == null || line.Length > room;
+                    var around = Line("", "", truncated).Length;
+                    if (isFull) line = Line(Text.Beginning(shown, room - around), "", truncated);
+                }
+                room -= Encoding.UTF8.GetByteCount(line);
+                return line;
+            }
+        }
+
+        string Line(string text, string more, string truncated) =>
+            $"{{\"id\":{id},\"result\":{{\"text/plain\":{text}{more}}}{truncated}}}\n";
+    }
+
+    static class Text
+    {
+        const int Most = 100, DeepestJson = 1_000;
+        static readonly Encoding utf8 = new UTF8Encoding(false, true);
+
         /// <summary>The JSON of as much of a text as takes no more than so many bytes.</summary>
-        static string Beginning(string text, int room)
+        internal static string Beginning(string text, int room)
         {
             int size = 2, end = 0;
             for (var step = 65_536; step > 0;)
@@ -92,7 +126,22 @@ namespace CodeBeaker
 
         internal static string Quote(string text) => JsonSerializer.Serialize(text);
 
-        static string Of(object value, int depth)
+        /// <summary>JSON text, as a string or UTF-8 bytes, on one line.</summary>
+        internal static string Json(object value, string mime)
+        {
+            try
+            {
+                var text = value is byte[] bytes ? utf8.GetString(bytes) : value.ToString() ?? "";
+                using (JsonDocument.Parse(text, new JsonDocumentOptions { MaxDepth = DeepestJson })) { }
+                return text.Replace('\r', ' ').Replace('\n', ' '); // no string of JSON has a bare one
+            }
+            catch (Exception wrong) when (wrong is JsonException || wrong is ArgumentException)
+            {
+                throw new ArgumentException($"What is displayed as {mime} is no valid JSON: {wrong.Message}");
+            }
+        }
+
+        internal static string Of(object value, int depth = 0)
         {
             switch (value)
             {
@@ -100,13 +149,13 @@ namespace CodeBeaker
                 case string text: return SymbolDisplay.FormatLiteral(text, true);
                 case char character: return SymbolDisplay.FormatLiteral(character, true);
                 case bool truth: return truth ? "true" : "false";
-                case IFormattable number: return number.ToString(null, CultureInfo.InvariantCulture);
+                case IFormattable number: return number.ToString(null, CultureInfo.InvariantCulture) ?? "";
                 case DictionaryEntry entry: return $"[{Of(entry.Key, depth + 1)}] = {Of(entry.Value, depth + 1)}";
                 case IEnumerable items when depth < 3:
                     var shown = items.Cast<object>().Take(Most + 1).Select(item => Of(item, depth + 1)).ToList();
                     if (shown.Count > Most) shown[Most] = "…";
                     return $"{{ {string.Join(", ", shown)} }}";
-                default: return value.ToString();
+                default: return value.ToString() ?? "";
             }
         }
     }
@@ -262,9 +311,9 @@ namespace CodeBeaker
 
         static Stream Open(FileAccess access) => new FileStream(new SafeFileHandle((IntPtr)Channel, false), access, 1);
 
-        static void Say(string line)
+        static void Say(string lines)
         {
-            var bytes = Encoding.UTF8.GetBytes(line + "\n");
+            var bytes = Encoding.UTF8.GetBytes(lines);
             lock (speaking)
             {
                 words.Write(bytes, 0, bytes.Length);
@@ -285,7 +334,7 @@ namespace CodeBeaker
                     main.Interrupt(); // where it sleeps or waits
                 }
             };
-            Say("{\"pong\":0,\"count\":0}");
+            Say("{\"pong\":0,\"count\":0}\n");
             var compiler = Path.GetDirectoryName(File.ReadAllText(Library + "csc").Trim());
             AssemblyLoadContext.Default.Resolving += (context, name) =>
             {
@@ -312,7 +361,7 @@ namespace CodeBeaker
         static void Obey(Interpreter interpreter, string[] words)
         {
             if (words.Length < 2 || !long.TryParse(words[1], out var id)) return;
-            if (words[0] == "ping") Say($"{{\"pong\":{id},\"count\":{count}}}");
+            if (words[0] == "ping") Say($"{{\"pong\":{id},\"count\":{count}}}\n");
             if (words[0] != "execute" || words.Length < 4 || !int.TryParse(words[2], out var limit)) return;
             string code;
             try
@@ -328,18 +377,18 @@ namespace CodeBeaker
 
         static void Execute(Interpreter interpreter, long id, int limit, string code)
         {
+            var results = new Results(id, limit, Say);
             var last = "";
             CellError error = null;
             count++;
-            Text.Room = limit;
-            Cell.Show = result => Say($"{{\"id\":{id},{result}}}");
+            Cell.Results = results;
             Cell.IsInterrupted = false;
             lock (gate) isRunning = true;
             try
             {
-                Say($"{{\"started\":{id}}}");
+                Say($"{{\"started\":{id}}}\n");
                 var value = interpreter.Start(code, count).GetAwaiter().GetResult();
-                if (value != null) last = $"{{\"id\":{id},{Text.Result(value)}}}\n";
+                if (value != null) last = results.LineOf(value);
             }
             catch (Exception thrown)
             {
@@ -347,8 +396,8 @@ namespace CodeBeaker
                 error = new CellError(isBroken ? new Interrupted() : thrown);
             }
             Settle();
-            Cell.Show = _ => { };
-            Say($"{last}{{\"done\":{id},\"count\":{count},\"error\":{error?.ToJson() ?? "null"}}}");
+            Cell.Results = null;
+            Say($"{last}{{\"done\":{id},\"count\":{count},\"error\":{error?.ToJson() ?? "null"}}}\n");
         }
 
         /// <summary>From here on no interrupt reaches the cell.</summary>
