@@ -58,8 +58,9 @@ type process struct {
 	usage   syscall.Rusage
 	intent  string // the end that the agent decided on, before it killed
 	killed9 bool   // somebody sent SIGKILL by `signal`
+	grouped bool   // its process group was killed
 	orphans orphanUsage
-	reached map[int]bool // processes that a sweep has killed, the leader not among them
+	reached map[int]bool // processes that were killed with it or after it, the leader not among them
 	immune  int          // how many it could not kill
 	cutOff  bool         // output was given up
 	note    string       // what else there is to say of its end
@@ -95,6 +96,7 @@ func newProcess(a *agent, request *processRequest, kind string) *process {
 // after it, because the next process may be given the same number.
 func (p *process) reap() {
 	p.mu.Lock()
+	p.killGroup()
 	err := reapChild(p.pid, &p.status, &p.usage)
 	p.reaped = true
 	p.exitAt = time.Now()
@@ -105,11 +107,20 @@ func (p *process) reap() {
 	close(p.exited)
 }
 
-func (p *process) addOrphan(usage *syscall.Rusage) {
+// reapOrphan does the same with a zombie that has lost its parent. The lock keeps the end from being composed between.
+func (p *process) reapOrphan(pid int) {
 	p.mu.Lock()
-	p.orphans.cpu += cpuOf(usage)
+	defer p.mu.Unlock()
+	var status syscall.WaitStatus
+	var usage syscall.Rusage
+	if reapChild(pid, &status, &usage) != nil {
+		return
+	}
+	if p.grouped && status.Signaled() && status.Signal() == syscall.SIGKILL {
+		p.reached[pid] = true
+	}
+	p.orphans.cpu += cpuOf(&usage)
 	p.orphans.maxRssBytes = max(p.orphans.maxRssBytes, usage.Maxrss*1024)
-	p.mu.Unlock()
 }
 
 func cpuOf(usage *syscall.Rusage) time.Duration {
@@ -147,11 +158,19 @@ func (p *process) stop(reason string) {
 		if p.intent == "" {
 			p.intent = reason
 		}
-		// The leader first: a shell whose child was killed before it would tell of that by an exit code of its own.
-		rawKill(p.pid, syscall.SIGKILL, false)
+		p.killGroup()
 	}
 	p.mu.Unlock()
 	p.sweep(true)
+}
+
+// killGroup kills the leader and its process group, which most commands never leave, in one call: no fork gets away from
+// it (copy_process fails with a signal pending), and no shell tells by an exit code of its own that a child was killed,
+// as a parent hears of that under the lock of the call. Where thousands fork, seconds may pass before the agent has a
+// processor for the next call. It is called with mu held and the leader not reaped, see signal.
+func (p *process) killGroup() {
+	p.grouped = true
+	rawKill(p.pid, syscall.SIGKILL, true)
 }
 
 // exceeded notes that the command wrote more than it may, and returns true the first time. That is beyond doubt, so it

@@ -41,13 +41,13 @@ func (a *agent) reap(pid int) {
 		p.reap()
 		return
 	}
-	var owner *process
 	if status, err := a.procfs.status(pid); err == nil {
-		owner = a.table.owner(status.groups)
+		if owner := a.table.owner(status.groups); owner != nil {
+			owner.reapOrphan(pid)
+			return
+		}
 	}
 	var status syscall.WaitStatus
 	var usage syscall.Rusage
-	if err := reapChild(pid, &status, &usage); err == nil && owner != nil {
-		owner.addOrphan(&usage)
-	}
+	reapChild(pid, &status, &usage)
 }

@@ -73,6 +73,26 @@ describe('a hostile program', () => {
     return reply;
   }
 
+  it.each([
+    { what: 'ends', script: 'exit 3', timeoutMs: 60_000 },
+    { what: 'runs into its time limit', script: 'wait', timeoutMs: 2_000 },
+  ])('that leaves a crowd behind and $what is told how many there were', async ({ script, timeoutMs }) => {
+    const session = await server.session();
+    const reply = await session.run('sh', ['-c', `for i in $(seq 100); do sleep 300 & done; ${script}`], { timeoutMs });
+    expect(reply.result.leftoversKilled).toBe(100);
+    expect(await session.programs()).toEqual([]);
+    await session.close();
+  });
+
+  it('that forks without end, as often as a session may, is gone with its time limit', async () => {
+    const session = await server.session({ memoryLimitMB: 1_024, pidsLimit: 2_000 });
+    const reply = await session.run('bash', ['-c', ':(){ :|:& };:; sleep 100'], { timeoutMs: 1_000 });
+    expect(reply.result).toMatchObject({ endReason: 'timed_out', limitsHit: expect.arrayContaining(['wall_time']) });
+    expect(await session.programs()).toEqual([]);
+    expect(await session.python('print(6 * 7)')).toBe('42\n');
+    await session.close();
+  });
+
   it('that kills everything it may ends itself and neither the agent nor anybody else', async () => {
     const session = await server.session();
     const other = session.stream('execute_shell', { commandName: 'sh', args: ['-c', 'echo up; sleep 3600'] });
