@@ -1,7 +1,7 @@
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 
 import { useServer } from '../support/server-under-test.js';
-import { TestContext } from '../support/test-context.js';
+import { expectFilled, TestContext } from '../support/test-context.js';
 import type { TestSession } from '../support/test-session.js';
 
 const MAX_RESULT_BYTES = 1_048_576;
@@ -173,7 +173,7 @@ describe('a context of C#', () => {
 
     expect(long).toMatchObject({ truncated: true, error: null });
     expect(long.results[0]['text/plain']).toMatch(/^"x+$/);
-    expectFilled(long.results);
+    expectFilled(long.results, MAX_RESULT_BYTES);
   });
 
   it('leaves out what has no room beside the text, and shows what comes after it', async () => {
@@ -194,7 +194,7 @@ describe('a context of C#', () => {
 
     expect(flood).toMatchObject({ endReason: 'exited', truncated: true, error: null, contextEnded: false });
     expect(flood.results.slice(0, 2)).toEqual([{ 'text/plain': '0' }, { 'text/plain': '1' }]);
-    expectFilled(flood.results);
+    expectFilled(flood.results, MAX_RESULT_BYTES);
     expect(await csharp.run('x')).toMatchObject({ results: [{ 'text/plain': '1' }], truncated: false });
   });
 
@@ -209,14 +209,6 @@ describe('a context of C#', () => {
     expect(await csharp.run('1 + 1')).toMatchObject({ results: [{ 'text/plain': '2' }], executionCount: 1 });
   });
 });
-
-/** Their lines take what room there is, and no more; how long the id in each of them is, is not known. */
-function expectFilled(results: object[]): void {
-  const withId = (id: number): number =>
-    results.reduce((bytes, result) => bytes + Buffer.byteLength(`${JSON.stringify({ id, result })}\n`), 0);
-  expect(withId(1)).toBeLessThanOrEqual(MAX_RESULT_BYTES);
-  expect(withId(1e13)).toBeGreaterThan(MAX_RESULT_BYTES - 100);
-}
 
 const DECLARES = `
 using System.Text.RegularExpressions;

@@ -1,8 +1,11 @@
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 
 import { useServer } from '../support/server-under-test.js';
-import { TestContext } from '../support/test-context.js';
+import { expectFilled, TestContext } from '../support/test-context.js';
 import type { TestSession } from '../support/test-session.js';
+
+/** As it is by default. */
+const MAX_RESULT_BYTES = 8_388_608;
 
 const server = useServer();
 let session: TestSession;
@@ -204,19 +207,37 @@ describe('what is too much', () => {
 
     const long = await node.run('"x".repeat(20_000_000)');
     expect(long).toMatchObject({ truncated: true, error: null });
-    // The quote in front of it takes two bytes as JSON, beside those around the whole.
-    const shown: string = long.results[0]['text/plain'];
-    expect([shown.slice(0, 4), shown.length]).toEqual(['"xxx', 1 + 8_388_604]);
-    const [list] = (await node.run('["x".repeat(9_000_000)]')).results;
-    expect(list['text/plain']).toHaveLength(8_388_608 - 3);
-    const wide = (await node.run('"é✓𝄞\\n".repeat(1_000_000)')).results[0]['text/plain'];
-    expect(wide.isWellFormed()).toBe(true);
-    expect(Buffer.byteLength(JSON.stringify(wide))).toBeGreaterThan(8 * 1_048_576 - 2_000);
+    expect(long.results[0]['text/plain'].slice(0, 4)).toBe('"xxx');
+    expectFilled(long.results, MAX_RESULT_BYTES);
+    expectFilled((await node.run('["x".repeat(9_000_000)]')).results, MAX_RESULT_BYTES);
+    const wide = (await node.run('"é✓𝄞\\n".repeat(1_000_000)')).results;
+    expect(wide[0]['text/plain'].isWellFormed()).toBe(true);
+    expect(Buffer.byteLength(JSON.stringify(wide))).toBeGreaterThan(MAX_RESULT_BYTES - 2_000);
     expect(await node.run('1')).toMatchObject({ truncated: false, results: [{ 'text/plain': '1' }] });
+  });
+
+  it('of many small results is left out from where the room ends, and costs the state nothing', async () => {
+    const node = await context();
+    await node.run('let x = 1');
+
+    const flood = await node.run('for (let i = 0; i < 400_000; i++) display(i); "last"', { timeoutMs: 240_000 });
+
+    expect(flood).toMatchObject({ endReason: 'exited', truncated: true, error: null, contextEnded: false });
+    expect(flood.results.slice(0, 2)).toEqual([{ 'text/plain': '0' }, { 'text/plain': '1' }]);
+    expectFilled(flood.results, MAX_RESULT_BYTES);
+    expect(await node.run('x')).toMatchObject({ results: [{ 'text/plain': '1' }], truncated: false });
   });
 });
 
 describe('a context of TypeScript', () => {
+  it('shows the last value behind a namespace, which it keeps', async () => {
+    const node = await context('typescript');
+
+    expect(text(await node.run('namespace M { export const q = 4 }\nM.q'))).toEqual(['4']);
+    expect(text(await node.run('namespace N { export const q = 5 }\nawait 1; N.q'))).toEqual(['5']);
+    expect(text(await node.run('namespace A { const b = 1 }'))).toEqual([]);
+  });
+
   it('takes what begins as an object for one, as JavaScript does', async () => {
     const node = await context('typescript');
 

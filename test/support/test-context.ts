@@ -1,3 +1,5 @@
+import { expect } from 'vitest';
+
 import type { RpcClient, RpcFailure } from './rpc-client.js';
 import { type Chunk, bytesOf } from './streamed.js';
 
@@ -48,4 +50,12 @@ export class TestContext {
   refusal(verb: string, params: object = {}): Promise<RpcFailure> {
     return this.client.refusal(`context.${verb}`, { contextId: this.id, ...params });
   }
+}
+
+/** The lines of results take what room there is, and no more; how long the id in each of them is, is not known. */
+export function expectFilled(results: readonly object[], maxBytes: number): void {
+  const withId = (id: number): number =>
+    results.reduce((bytes: number, result) => bytes + Buffer.byteLength(`${JSON.stringify({ id, result })}\n`), 0);
+  expect(withId(1)).toBeLessThanOrEqual(maxBytes);
+  expect(withId(1e13)).toBeGreaterThan(maxBytes - 100);
 }

@@ -108,15 +108,17 @@ function seen(look, otherwise) {
   }
 }
 
-/** A message with all representations, the text first. What does not fit is left out, and it says so. */
+/** A message with all representations, the text first. What does not fit is left out, and it says so; then no more. */
 function resultOf({ id, budget }, value) {
+  if (budget.isSpent) return '';
+  budget.room -= `{"id":${id},"result":{"text/plain":}}\n`.length;
   let truncated = false;
   const offers = [...representations(value)];
   const [, own] = offers.find(([mime, data]) => mime === 'text/plain' && typeof data === 'string') ?? [];
   const shown = own ?? shownWithin(value, Math.max(0, budget.room));
   let text = stringify(shown);
   if (Buffer.byteLength(text) > budget.room) {
-    truncated = true;
+    truncated = budget.isSpent = true;
     text = beginningOf(shown, budget.room);
   }
   const pieces = new Map([['text/plain', text]]);
@@ -124,11 +126,12 @@ function resultOf({ id, budget }, value) {
   for (const [mime, data] of offers) {
     const piece = pieces.has(mime) ? undefined : asText(mime, data);
     if (piece === undefined) continue;
-    if (Buffer.byteLength(piece) > budget.room) {
+    const bytes = Buffer.byteLength(`,${stringify(mime)}:`) + Buffer.byteLength(piece);
+    if (bytes > budget.room) {
       truncated = true;
       continue;
     }
-    budget.room -= Buffer.byteLength(piece);
+    budget.room -= bytes;
     pieces.set(mime, piece);
   }
   const result = [...pieces].map(([mime, piece]) => `${stringify(mime)}:${piece}`).join(',');
@@ -236,6 +239,11 @@ function walk(node, parent, visit) {
   }
 }
 
+/** What the transformation of a namespace puts at the end of the code. */
+function isBare({ type, kind, declarations }) {
+  return type === 'VariableDeclaration' && kind === 'var' && declarations.every(({ init }) => !init);
+}
+
 function awaits(program) {
   let found = false;
   walk(program, null, ({ type, await: isAwait }) => {
@@ -257,7 +265,7 @@ function compile(code) {
     if (!/await|import|export/.test(source)) scriptOf(source);
     throw new SyntaxError(error.message);
   }
-  const last = program.body.findLast(({ type }) => type !== 'EmptyStatement');
+  const last = program.body.findLast((node) => node.type !== 'EmptyStatement' && !(isTypeScript && isBare(node)));
   const value = last?.type === 'ExpressionStatement' ? last : undefined;
   const isAsync = awaits(program);
   const text = isAsync ? asynchronous(source, program, value) : synchronous(source, program);
@@ -438,7 +446,7 @@ async function execute(id, limit, code) {
   const stopped = new Promise((_, reject) => {
     cell = {
       id,
-      budget: { room: limit },
+      budget: { room: limit, isSpent: false },
       interrupt: () => reject(new Interrupted('the code was interrupted while it awaited; what it awaited goes on')),
     };
   });
