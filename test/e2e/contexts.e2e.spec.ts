@@ -195,6 +195,40 @@ describe('a cell that is to end', () => {
     expect(await python.call('interrupt')).toMatchObject({ interrupted: false });
   });
 
+  it('is interrupted wherever the event loop is, and the state stays', async () => {
+    const python = await context();
+    await python.run('x = 1');
+
+    for (let round = 0; round < 60; round++) {
+      const cell = python.run('import asyncio\nwhile True: await asyncio.sleep(0)');
+      await new Promise((resolve) => setTimeout(resolve, round % 25));
+      await python.call('interrupt');
+      expect(await within(cell)).toMatchObject({ endReason: 'cancelled', error: { name: 'KeyboardInterrupt' } });
+    }
+
+    expect(await python.run('x')).toMatchObject({ results: [{ 'text/plain': '1' }], stderr: '' });
+  });
+
+  it('goes on where it catches its cancellation, and is interrupted where it blocks the loop', async () => {
+    const python = await context();
+    const blocks = 'await asyncio.sleep(0)\nwhile True: pass';
+    const awaiting = python.stream(CATCHES);
+    await server.client.until(() => python.streamed(awaiting.id).includes('up'));
+
+    await python.call('interrupt');
+
+    expect(await awaiting.result).toMatchObject({
+      endReason: 'cancelled',
+      error: null,
+      results: [{ 'text/plain': "'caught'" }],
+    });
+    expect(await python.run(blocks, { timeoutMs: 300 })).toMatchObject({
+      endReason: 'timed_out',
+      error: { name: 'KeyboardInterrupt' },
+      contextEnded: false,
+    });
+  });
+
   it('is interrupted by who asks for both at once', async () => {
     const python = await context();
 
@@ -326,13 +360,35 @@ describe('what is too much', () => {
     expect(long).toMatchObject({ truncated: true, stdoutBytes: 2_000_001, error: null });
     expect(long.stdout.length).toBe(1_048_576);
     const shown: string = long.results[0]['text/plain'];
-    expect([shown.slice(0, 4), shown.length]).toEqual(["'yyy", 8_388_606]);
+    // The room is of whole lines, and so some of it goes to what is around the text.
+    expect(shown.slice(0, 4)).toBe("'yyy");
+    expect(shown.length).toBeGreaterThan(8_388_608 - 100);
+    expect(shown.length).toBeLessThan(8_388_608);
     const wide = (await python.run('"é✓𝄞\\n" * 1_000_000')).results[0]['text/plain'];
-    // As JSON of ASCII these take 6, 6, 12 and 3 bytes.
-    expect(wide.length).toBeGreaterThan((8 * 1_048_576 * 6) / 27 - 10);
-    expect(wide.length).toBeLessThan((8 * 1_048_576 * 6) / 27 + 10);
+    // As JSON in UTF-8 these take 2, 3, 4 and 3 bytes.
+    expect(wide.length).toBeGreaterThan((8 * 1_048_576 * 6) / 12 - 100);
+    expect(wide.length).toBeLessThan((8 * 1_048_576 * 6) / 12);
     expect(wide.isWellFormed()).toBe(true);
     expect(await python.run('1')).toMatchObject({ truncated: false, results: [{ 'text/plain': '1' }] });
+  });
+
+  it('of small results is left out, and the state stays', async () => {
+    const python = await context();
+
+    const flood = await python.run('x = 1\nfor i in range(400_000): display(i)', { timeoutMs: 120_000 });
+
+    expect(flood).toMatchObject({ endReason: 'exited', truncated: true, error: null, contextEnded: false });
+    expect(flood.results[0]).toEqual({ 'text/plain': '0' });
+    expect(await python.run('x')).toMatchObject({ truncated: false, results: [{ 'text/plain': '1' }] });
+  });
+
+  it('of an exception is cut, its name too', async () => {
+    const python = await context();
+    const code = 'class Q(Exception): pass\nQ.__name__ = "N" * 9_000_000\nraise Q("m" * 9_000_000)';
+
+    const { error } = await python.run(code);
+
+    expect([error.name.length, error.message.length, error.traceback.length]).toEqual([100_000, 100_000, 100_001]);
   });
 
   it('of contexts is refused', async () => {
@@ -399,6 +455,16 @@ const BUNDLED = `
 class Bundled:
     def _repr_mimebundle_(self, include, exclude): return {'text/plain': 'mine', 'text/html': '<b>mine</b>'}
 Bundled()
+`;
+
+const CATCHES = `
+import asyncio
+try:
+    print("up", flush=True)
+    await asyncio.sleep(60)
+except (asyncio.CancelledError, KeyboardInterrupt):
+    done = "caught"
+done
 `;
 
 const IGNORES = `

@@ -9,7 +9,7 @@ import builtins
 import os
 import signal
 import sys
-from _json import encode_basestring_ascii as quote, scanstring
+from _json import encode_basestring, scanstring
 from _thread import allocate_lock, get_ident
 
 CHANNEL = os.dup(3)  # close-on-exec, as all that Python opens
@@ -29,7 +29,11 @@ REPRS = (
     ('application/pdf', '_repr_pdf_'),
 )
 
-INTERRUPTED = '{"name":"KeyboardInterrupt","message":"","traceback":"KeyboardInterrupt\\n"}'
+INTERRUPTED = b'{"name":"KeyboardInterrupt","message":"","traceback":"KeyboardInterrupt\\n"}'
+LIBRARY = os.path.dirname(os.__file__) + '/'
+LOOP_FILE = LIBRARY + 'asyncio/base_events.py'
+LOOP_AT_WORK = ('run_forever', 'run_until_complete', 'call_exception_handler')
+NOT_OF_CELLS = (LIBRARY, '<frozen ', '<string>', __file__)  # named tuples come from strings
 
 owner = os.getpid()
 main_thread = get_ident()
@@ -37,31 +41,74 @@ call_system = os.system
 main = type(sys)('__main__')
 main.__builtins__ = builtins
 running = False
-postponed = False  # an interrupt that came while a message was being written
+postponed = False  # an interrupt that came where an exception would do harm
+holding = False  # a task is being made, which nobody could cancel yet
 speaking = allocate_lock()
 cell = 0  # the id of the one that runs
 count = 0
-room = 0  # bytes that the results of this cell may still take
+room = 0  # bytes that the results of this cell may still take, less than none when that was told
 
 
 def send(*messages):
-    global postponed
-    data = ''.join(messages).encode('ascii')
+    data = b''.join(messages)
     with speaking:
         while data:
             data = data[os.write(CHANNEL, data) :]
-    if postponed and running:
-        postponed = False
-        raise KeyboardInterrupt
+    hear_postponed()
 
 
 def on_interrupt(signum, frame):
     global postponed
     if not running:
         return
-    if speaking.locked():
-        postponed = True  # half a message would spoil all that follow
-    else:
+    # Half a message would spoil all that follow. One of another thread is none of this one's.
+    if holding or (speaking.locked() and frame.f_code is send.__code__):
+        postponed = True
+        return
+    interrupted_loop = loop_at(frame)
+    if interrupted_loop is None:
+        raise KeyboardInterrupt
+    # It is heard by whatever comes first: a line of a cell, which may be the last for long, or what the loop runs next.
+    postponed = True
+    if not interrupted_loop.is_closed():
+        interrupted_loop.call_soon_threadsafe(hear_postponed)
+    while frame is not None and is_of_library(frame):
+        frame = frame.f_back
+    if frame is not None:
+        frame.f_trace = hear_in_cell
+    sys.settrace(hear_in_cell)
+
+
+def loop_at(frame):
+    """The event loop that is at work there itself, with no code of a cell within it.
+
+    An exception would cost it what it has in hand, and a task that is never stepped again cannot even be cancelled.
+    Its exception handler is what finalizers of tasks call, which swallow exceptions.
+    """
+    while frame is not None and is_of_library(frame):
+        if frame.f_code.co_filename == LOOP_FILE and frame.f_code.co_name in LOOP_AT_WORK:
+            return frame.f_locals['self']
+        frame = frame.f_back
+    return None
+
+
+def is_of_library(frame):
+    return frame.f_code.co_filename.startswith(NOT_OF_CELLS)
+
+
+def hear_in_cell(frame, event, argument):
+    """A trace function, for as long as an interrupt is postponed."""
+    if event == 'line':
+        hear_postponed()
+    return None if is_of_library(frame) else hear_in_cell
+
+
+def hear_postponed():
+    global postponed
+    if sys.gettrace() is hear_in_cell:
+        sys.settrace(None)
+    if postponed and running and get_ident() == main_thread:
+        postponed = False
         raise KeyboardInterrupt
 
 
@@ -102,6 +149,11 @@ class Lines:
 # -- results
 
 
+def quote(text):
+    """A text as JSON in UTF-8, where lone surrogates, which that cannot say, stay escaped."""
+    return encode_basestring(text).encode('utf-8', 'backslashreplace')
+
+
 def as_text(mime, value):
     """The JSON of one representation, or None where it cannot be told."""
     if isinstance(value, tuple) and len(value) == 2 and isinstance(value[1], dict):
@@ -119,7 +171,7 @@ def as_text(mime, value):
     import json
 
     try:
-        return json.dumps(value, allow_nan=False)
+        return json.dumps(value, allow_nan=False, ensure_ascii=False).encode('utf-8', 'backslashreplace')
     except (TypeError, ValueError, RecursionError):
         return None
 
@@ -156,39 +208,51 @@ def representations(value):
 def result_of(value):
     """A message with all representations, the text first. What does not fit is left out, and it says so."""
     global room
-    truncated = False
-    pieces = []
+    if room < 0:
+        return b''
+    # The limit is of whole lines: a flood of small results is mostly what is around them.
+    left = room - len(line_of([b'"text/plain":""'], True))
+    if left < 0:
+        room = -1
+        return line_of([b'"text/plain":""'], True)
     offers = list(representations(value))
     shown = next((data for mime, data in offers if mime == 'text/plain' and isinstance(data, str)), None)
     if shown is None:
         shown = repr(value)
     text = quote(shown)
-    if len(text) > room:
-        truncated = True
-        text = beginning_of(shown)
-    room -= len(text)
-    pieces.append('"text/plain":' + text)
+    if len(text) - 2 > left:
+        room = -1
+        return line_of([b'"text/plain":' + beginning_of(shown, left)], True)
+    left -= len(text) - 2
+    pieces = [b'"text/plain":' + text]
+    truncated = False
     seen = {'text/plain'}
     for mime, data in offers:
         text = None if mime in seen else as_text(mime, data)
         if text is None:
             continue
         seen.add(mime)
-        if len(text) > room:
+        piece = quote(mime) + b':' + text
+        if len(piece) + 1 > left:
             truncated = True
             continue
-        room -= len(text)
-        pieces.append(quote(mime) + ':' + text)
-    flag = ',"truncated":true' if truncated else ''
-    return '{"id":%d,"result":{%s}%s}\n' % (cell, ','.join(pieces), flag)
+        left -= len(piece) + 1
+        pieces.append(piece)
+    line = line_of(pieces, truncated)
+    room -= len(line)
+    return line
 
 
-def beginning_of(text):
-    """The JSON of as much of a text as there is room for."""
-    size, end, step = 2, 0, 65536
+def line_of(pieces, truncated):
+    return b'{"id":%d,"result":{%s}%s}\n' % (cell, b','.join(pieces), b',"truncated":true' if truncated else b'')
+
+
+def beginning_of(text, left):
+    """The JSON of as much of a text as there is room for between the quotes."""
+    size, end, step = 0, 0, 65536
     while step:
         more = len(quote(text[end : end + step])) - 2
-        if end < len(text) and size + more <= room:
+        if end < len(text) and size + more <= left:
             size += more
             end += step
         else:
@@ -227,19 +291,21 @@ def show_figures():
         return
     for number in plots.get_fignums():
         display(plots.figure(number))
+    # One that there was no room for is not to come with the next cell.
+    plots.close('all')
 
 
 def unseen_figures(failure):
     """What a cell has drawn before it failed: the next one has no part in it."""
     plots = sys.modules.get('matplotlib.pyplot')
     if plots is None:
-        return ''
+        return b''
     try:
         # Whoever was interrupted is to end, and to draw may take long.
         numbers = [] if isinstance(failure, KeyboardInterrupt) else plots.get_fignums()
-        return ''.join(result_of(plots.figure(number)) for number in numbers)
+        return b''.join(result_of(plots.figure(number)) for number in numbers)
     except Exception:
-        return ''
+        return b''
     finally:
         plots.close('all')
 
@@ -298,20 +364,42 @@ def evaluated(code):
 
 def awaited(coroutine):
     """On one loop for all cells: what a cell leaves there goes on whenever a later one awaits."""
-    import asyncio
+    global loop, holding
+    holding = True
+    import asyncio  # held too: half an import would stay so
 
-    global loop
     if loop is None or loop.is_closed():
         loop = asyncio.new_event_loop()
         asyncio.set_event_loop(loop)
     task = loop.create_task(coroutine)
+    task.add_done_callback(hand_back)
     try:
-        return loop.run_until_complete(task)
-    except BaseException:
-        if not task.done():
-            task.cancel()
-            loop.run_until_complete(asyncio.wait([task]))
-        raise
+        holding = False
+        hear_postponed()
+        run_until_done(task)
+        hear_postponed()
+    except BaseException as failure:
+        if task.done():
+            raise
+        task.cancel()
+        run_until_done(task)
+        # A task that caught its cancellation goes on, like code that catches KeyboardInterrupt.
+        if task.cancelled() or not isinstance(failure, KeyboardInterrupt):
+            raise
+        hear_postponed()
+    return task.result()
+
+
+def run_until_done(task):
+    """As the loop's run_until_complete, which would take the late stop of a task before for one of its own."""
+    while not task.done():
+        task.get_loop().run_forever()
+
+
+def hand_back(task):
+    if not task.cancelled():
+        task.exception()  # asyncio would report it as one that nobody has seen
+    task.get_loop().stop()
 
 
 loop = None
@@ -339,23 +427,23 @@ def error_of(error, name):
         text = ''.join(traceback.format_exception(kind, error, trace))
     except BaseException as failure:
         message, text = '', 'its description failed: %s' % type(failure).__name__
-    return '{"name":%s,"message":%s,"traceback":%s}' % (
-        quote(kind.__name__),
+    return b'{"name":%s,"message":%s,"traceback":%s}' % (
+        quote(kind.__name__[:LONGEST_MESSAGE]),
         quote(message[:LONGEST_MESSAGE]),
         quote(text if len(text) <= LONGEST_MESSAGE else '…' + text[-LONGEST_MESSAGE:]),
     )
 
 
 def done(error):
-    return '{"done":%d,"count":%d,"error":%s}\n' % (cell, count, error)
+    return b'{"done":%d,"count":%d,"error":%s}\n' % (cell, count, error)
 
 
 def execute(code):
     """Runs one cell and returns the messages that end it."""
     global running
     name = '<cell %d>' % count
-    last = ''
-    error = 'null'
+    last = b''
+    error = b'null'
     try:
         remember(name, code)
         body, expression = compiled(code, name)
@@ -368,7 +456,7 @@ def execute(code):
                 last = result_of(value)
         if 'matplotlib.pyplot' in sys.modules:
             send(last)
-            last = ''
+            last = b''
             show_figures()
         running = False
     except BaseException as failure:
@@ -392,7 +480,7 @@ def see_installed():
 
 
 def serve():
-    global cell, count, room, running, postponed
+    global cell, count, room, running, postponed, holding
     lines = Lines()
     is_open = False
     while True:
@@ -404,7 +492,7 @@ def serve():
             line = lines.next()
             verb, _, rest = line.partition(b' ')
             if verb == b'ping':
-                send('{"pong":%d,"count":%d}\n' % (int(rest), count))
+                send(b'{"pong":%d,"count":%d}\n' % (int(rest), count))
             elif verb == b'execute':
                 number, limit, text = rest.decode('utf-8').split(' ', 2)
                 code = scanstring(text, 1)[0]
@@ -412,9 +500,9 @@ def serve():
                 # Whatever the last cell made of it: each can be interrupted.
                 signal.signal(signal.SIGINT, on_interrupt)
                 see_installed()
-                postponed = False
+                postponed = holding = False
                 is_open = running = True
-                send('{"started":%d}\n' % cell)
+                send(b'{"started":%d}\n' % cell)
                 ended = execute(code)
                 if os.getpid() != owner:
                     os._exit(0)
@@ -426,7 +514,7 @@ def serve():
 
 
 signal.signal(signal.SIGINT, on_interrupt)
-send('{"pong":0,"count":0}\n')
+send(b'{"pong":0,"count":0}\n')
 import linecache  # noqa: E402
 import site  # noqa: E402
 import traceback  # noqa: E402
