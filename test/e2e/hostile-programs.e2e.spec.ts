@@ -74,12 +74,13 @@ describe('a hostile program', () => {
   }
 
   it.each([
-    { what: 'ends', script: 'exit 3', timeoutMs: 60_000 },
-    { what: 'runs into its time limit', script: 'wait', timeoutMs: 2_000 },
-  ])('that leaves a crowd behind and $what is told how many there were', async ({ script, timeoutMs }) => {
+    { what: 'ends', script: 'exit 3', endReason: 'exited' },
+    { what: 'is killed at a limit', script: 'printf %9999s x; wait', endReason: 'output_limit' },
+  ])('that leaves a crowd behind and $what is told how many there were', async ({ script, endReason }) => {
     const session = await server.session();
-    const reply = await session.run('sh', ['-c', `for i in $(seq 100); do sleep 300 & done; ${script}`], { timeoutMs });
-    expect(reply.result.leftoversKilled).toBe(100);
+    const crowd = `for i in $(seq 100); do sleep 300 & done; ${script}`;
+    const reply = await session.run('sh', ['-c', crowd], { timeoutMs: 60_000, outputLimitBytes: 1_000 });
+    expect(reply.result).toMatchObject({ endReason, leftoversKilled: 100 });
     expect(await session.programs()).toEqual([]);
     await session.close();
   });
