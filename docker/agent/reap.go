@@ -47,7 +47,5 @@ func (a *agent) reap(pid int) {
 			return
 		}
 	}
-	var status syscall.WaitStatus
-	var usage syscall.Rusage
-	reapChild(pid, &status, &usage)
+	reapChild(pid, nil, nil)
 }
